@@ -37,6 +37,8 @@ class Project(models.Model):
     budget_day_tokens = models.PositiveBigIntegerField(null=True, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
+    # Goes up with every change of a rule that touches this project; read with the run's row at each start.
+    rules_revision = models.PositiveBigIntegerField(default=1)
     # Hands out run numbers; changed only while a launch holds this row.
     last_run_number = models.PositiveIntegerField(default=0)
 
