@@ -1,0 +1,84 @@
+"""What is turned away before Django sees it: bodies without measure, and sockets opened by other sites' pages.
+
+A browser sends our cookies along with any site's socket, and sockets know no CSRF token: the Origin header alone
+tells whose page it is. A missing one is refused too.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
+
+
+class BodyTooLarge(Exception):
+    """The body of the request is larger than this server takes."""
+
+
+class BodyLimit:
+    """Counts what really arrives: a chunked request declares no length."""
+
+    def __init__(self, application: Application, *, limit: int) -> None:
+        self.application = application
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        declared = _header(scope, b"content-length")
+        try:
+            self._check(int(declared) if declared.isdigit() else 0)
+            await self.application(scope, self._counted(receive), send)
+        except BodyTooLarge:
+            await self._answer(send)
+
+    def _check(self, size: int) -> None:
+        if size > self.limit:
+            raise BodyTooLarge
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            self._check(seen)
+            return message
+
+        return counted
+
+    async def _answer(self, send: Send) -> None:
+        detail = f"The body may have at most {self.limit} bytes."
+        problem = {"type": "about:blank", "title": "Content too large", "status": 413, "detail": detail}
+        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(problem).encode()})
+
+
+class SameOrigin:
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        welcome = _is_same_origin(_header(scope, b"origin"), _header(scope, b"host"))
+        await (self.application if welcome else refuse_socket)(scope, receive, send)
+
+
+async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close", "code": 4403})
+
+
+def _is_same_origin(origin: str, host: str) -> bool:
+    name, _ = split_domain_port(host)
+    scheme = "https" if settings.HTTPS else "http"
+    return validate_host(name, settings.ALLOWED_HOSTS) and origin.lower() == f"{scheme}://{host.lower()}"
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")

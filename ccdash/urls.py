@@ -1,0 +1,11 @@
+"""Where each address leads. Pages live in workbench, the API is mounted by ccdash/api.py."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+]

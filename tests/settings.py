@@ -1,0 +1,31 @@
+"""The product's settings for a test process: a data folder of its own, thrown away at the end."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="ccdash-tests-")
+_owner = os.getpid()
+
+
+@atexit.register
+def _throw_away() -> None:
+    if os.getpid() == _owner:
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+# Also for the processes that tests start themselves.
+os.environ["CCDASH_DATA_DIR"] = _folder
+os.environ.setdefault("CCDASH_EMBEDDED", "0")
+os.environ.setdefault("CCDASH_DISPATCH", "inline")
+
+from ccdash.settings import *  # noqa: E402, F403
+from ccdash.settings import DATABASES, ON_POSTGRESQL, STORAGES  # noqa: E402
+
+# A file and an explicit name: a live server in another thread or process must see the same database.
+DATABASES["default"]["TEST"] = {"NAME": "test_ccdash" if ON_POSTGRESQL else f"{_folder}/test.sqlite3"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
