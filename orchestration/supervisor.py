@@ -1,0 +1,382 @@
+"""The small process under which one command runs, and which outlives the server.
+
+The spawner forks it. It claims the spool, starts the command in its own session, writes the output as
+frames, keeps the time limit, ends the whole tree, proves it empty, and leaves exit.json. It is a
+subreaper: whatever the command starts, detached or not, is its descendant until it is gone.
+Standard library alone; it never sees the database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from orchestration import processes
+from orchestration.spool import FRAME_BYTES, HEADER, STDERR, STDOUT, SYSTEM, CommandSpec, Exit, Spool, write_all
+
+TICK_SECONDS = 1.0
+KILL_SECONDS = 5.0
+STRAGGLER_SECONDS = 2.0
+PIPE_BYTES = 256 * 1024
+DROP_BYTES = 1024 * 1024
+F_SETPIPE_SZ = 1031
+
+
+def supervise(spec: CommandSpec, folder: str) -> None:
+    spool = Spool(folder)
+    spool.hold()
+    me = os.getpid()
+    if not spool.claim("run", token=spec.token, pid=me, start_time=processes.start_time(me)):
+        return
+    # The claim must survive a loss of power before anything is begun, or recovery would begin it twice.
+    spool.sync()
+    Supervision(spec, spool).run()
+
+
+class Supervision:
+    def __init__(self, spec: CommandSpec, spool: Spool) -> None:
+        self.spec = spec
+        self.spool = spool
+        self.reason = ""
+        self.detail = ""
+        self.pid = 0
+        self.status: int | None = None
+        self.stragglers = 0
+        self.told: set[int] = set()
+        self.pipes: dict[int, int] = {}
+        self.poll = select.poll()
+        self.memory_kills = processes.out_of_memory_kills()
+        self.started_at = time.time()
+        self.deadline = time.monotonic() + (spec.timeout_seconds or 10**9)
+        self.bell = os.open(spool.bell, os.O_RDWR | os.O_NONBLOCK)
+        self.log = OutputLog(spool, spec.max_output_bytes)
+
+    def run(self) -> None:
+        try:
+            self.spool.reserve_exit()
+            self.listen()
+            self.start()
+            self.wait_for_end()
+        except OSError as error:
+            self.stop("storage", str(error.strerror))
+        empty = self.end_tree()
+        self.drain()
+        self.finish(empty)
+
+    # starting
+
+    def listen(self) -> None:
+        control = os.open(self.spool.folder / "control", os.O_RDWR | os.O_NONBLOCK)
+        woken, wakeup = os.pipe()
+        for descriptor in (woken, wakeup):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.stop("terminated"))
+        for descriptor in (control, woken):
+            self.poll.register(descriptor, select.POLLIN)
+
+    def start(self) -> None:
+        processes.become_subreaper()
+        outputs = {stream: os.pipe() for stream in (STDOUT, STDERR)}
+        failed, failing = os.pipe()
+        me = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            become_command(self.spec, outputs[STDOUT][1], outputs[STDERR][1], failing, me)
+        os.close(failing)
+        for stream, (reading, writing) in outputs.items():
+            os.close(writing)
+            self.read_from(reading, stream)
+        self.note_failed_start(failed)
+
+    def read_from(self, descriptor: int, stream: int) -> None:
+        os.set_blocking(descriptor, False)
+        if processes.LINUX:
+            enlarge(descriptor)
+        self.pipes[descriptor] = stream
+        self.poll.register(descriptor, select.POLLIN)
+
+    def note_failed_start(self, failed: int) -> None:
+        with os.fdopen(failed, "rb") as pipe:
+            said = pipe.read().decode(errors="replace")
+        if said:
+            reason, _, detail = said.partition(":")
+            self.stop(reason, detail)
+
+    # waiting
+
+    def wait_for_end(self) -> None:
+        while self.status is None and not self.reason:
+            self.turn(min(TICK_SECONDS, max(0.0, self.deadline - time.monotonic())))
+            if self.status is None:
+                self.heed_limits()
+
+    def heed_limits(self) -> None:
+        asked = self.spool.asked_to_end()
+        if asked:
+            self.stop(asked)
+        if time.monotonic() >= self.deadline:
+            self.stop("timeout")
+
+    def stop(self, reason: str, detail: str = "") -> None:
+        """The first reason is the one that counts."""
+        if not self.reason:
+            self.reason, self.detail = reason, detail
+
+    def turn(self, seconds: float) -> bool:
+        """Take what came; true while any process is left below us."""
+        for descriptor, _ in self.poll.poll(seconds * 1000):
+            if descriptor in self.pipes:
+                self.take(descriptor)
+            else:
+                swallow(descriptor)
+        return self.reap()
+
+    def take(self, descriptor: int) -> bool:
+        """Read once; false when nothing more is there."""
+        try:
+            data = os.read(descriptor, DROP_BYTES if self.log.is_full else FRAME_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.poll.unregister(descriptor)
+            del self.pipes[descriptor]
+            os.close(descriptor)
+            return False
+        self.record(self.pipes[descriptor], data)
+        return True
+
+    def record(self, stream: int, data: bytes) -> None:
+        try:
+            self.log.write(stream, data)
+        except OSError as error:
+            # A full disk ends the command, not the reading: it must not hang on a full pipe meanwhile.
+            self.log.is_full = True
+            self.stop("storage", str(error.strerror))
+        self.ring(b"o")
+
+    def ring(self, word: bytes) -> None:
+        try:
+            os.write(self.bell, word)
+        except BlockingIOError:
+            return  # a bell that nobody answers rings already
+
+    def reap(self) -> bool:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.pid:
+                self.status = status
+
+    # ending
+
+    def end_tree(self) -> bool:
+        """TERM, grace, KILL. True is a proof: a subreaper without children has no descendants."""
+        if not self.reap():
+            return self.group_is_gone()
+        by_itself = self.status is not None
+        self.stragglers = len(processes.descendants(os.getpid())) if by_itself else 0
+        grace = min(STRAGGLER_SECONDS, self.spec.grace_seconds) if by_itself else self.spec.grace_seconds
+        if not self.repeat(self.ask, grace) and not self.repeat(self.kill, KILL_SECONDS):
+            return False
+        return self.group_is_gone()
+
+    def repeat(self, action: Callable[[], None], seconds: float) -> bool:
+        now = due = time.monotonic()
+        until = now + seconds
+        while now < until:
+            if now >= due:
+                action()
+                due = now + 0.02
+            if not self.turn(0.02):
+                return True
+            now = time.monotonic()
+        return False
+
+    def ask(self) -> None:
+        for pid in self.within_reach():
+            if pid not in self.told:
+                self.told.add(pid)
+                processes.send(pid, signal.SIGTERM)
+                processes.send(pid, signal.SIGCONT)
+
+    def within_reach(self) -> list[int]:
+        """Not the sandbox itself: it would fall at the first word and take the command's grace with it."""
+        found = processes.descendants(os.getpid())
+        if not self.spec.sandboxed:
+            return found
+        wrapping = {self.pid, *processes.children(self.pid)}
+        return [pid for pid in found if pid not in wrapping]
+
+    def kill(self) -> None:
+        me = os.getpid()
+        processes.freeze_and_kill(processes.descendants(me), again=me)
+
+    def group_is_gone(self) -> bool:
+        """Where nothing makes orphans ours, the process group is all that can be asked."""
+        if processes.LINUX or not self.pid:
+            return True
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return True
+        return False
+
+    def drain(self) -> None:
+        """Whoever could write is gone, so what the pipes hold is all there is; a stranger isn't waited for."""
+        until = time.monotonic() + 1.0
+        while any([self.take(descriptor) for descriptor in list(self.pipes)]) and time.monotonic() < until:
+            continue
+
+    def finish(self, empty: bool) -> None:
+        try:
+            self.log.close(self.stragglers)
+        except OSError as error:
+            self.stop("storage", str(error.strerror))
+        self.spool.write_exit(self.end(empty))
+        self.ring(b"x")
+        self.spool.sync()
+
+    def end(self, empty: bool) -> Exit:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
+        return Exit(
+            token=self.spec.token,
+            reason=self.reason or self.silent_reason(code),
+            detail=self.detail[:1000],
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            started_at=self.started_at,
+            finished_at=time.time(),
+            output_bytes=self.log.size,
+            dropped_bytes=self.log.dropped,
+            stragglers=self.stragglers,
+            group_empty=empty,
+            cpu_seconds=round(used.ru_utime + used.ru_stime, 3),
+            max_rss_bytes=used.ru_maxrss * (1024 if processes.LINUX else 1),
+        )
+
+    def silent_reason(self, code: int | None) -> str:
+        """The kernel's killing for want of memory is told by its counter alone."""
+        killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        return "memory" if killed and processes.out_of_memory_kills() > self.memory_kills else ""
+
+
+class OutputLog:
+    """Frames in a file, up to a limit of bytes; what is beyond is counted and dropped."""
+
+    def __init__(self, spool: Spool, limit: int) -> None:
+        self.file = os.open(spool.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.limit = limit
+        self.size = 0
+        self.recorded = 0
+        self.dropped = 0
+        self.is_full = False
+
+    def write(self, stream: int, data: bytes) -> None:
+        kept = b"" if self.is_full else data[: self.limit - self.recorded]
+        if kept:
+            self.recorded += len(kept)
+            self.frame(stream, kept)
+        self.dropped += len(data) - len(kept)
+        if len(kept) < len(data) and not self.is_full:
+            self.is_full = True
+            self.frame(SYSTEM, f"\n[cut: the limit of {self.limit} bytes of output is reached]\n".encode())
+
+    def frame(self, stream: int, data: bytes) -> None:
+        """Whole or not at all, so that the file can be read whatever happens."""
+        whole = HEADER.pack(stream, time.time(), len(data)) + data
+        try:
+            write_all(self.file, whole)
+        except OSError:
+            os.ftruncate(self.file, self.size)
+            raise
+        self.size += len(whole)
+
+    def close(self, stragglers: int) -> None:
+        if self.dropped:
+            self.frame(SYSTEM, f"[cut: {self.dropped} bytes of output were dropped]\n".encode())
+        if stragglers:
+            self.frame(SYSTEM, f"[{stragglers} processes that the command left behind were ended]\n".encode())
+        if self.size:
+            os.fsync(self.file)
+
+
+def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int) -> NoReturn:
+    """In the forked child: become the command, or say through `failing` why not."""
+    stage = "start"
+    try:
+        os.setsid()
+        processes.die_with_parent(parent)
+        for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (stdout, 1), (stderr, 2)):
+            os.dup2(source, target)
+        forget_signals()
+        limit_resources(spec)
+        stage = "workspace"
+        enter(spec.root, spec.cwd)
+        stage = "start"
+        os.execve(spec.argv[0], spec.argv, spec.env)
+    except BaseException as error:
+        os.write(failing, f"{stage}:{getattr(error, 'strerror', None) or error}".encode()[:1000])
+    os._exit(127)
+
+
+def forget_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def limit_resources(spec: CommandSpec) -> None:
+    os.umask(0o022)
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_NOFILE, spec.nofile)
+    lower(resource.RLIMIT_FSIZE, spec.file_bytes)
+    lower(resource.RLIMIT_AS, spec.memory_bytes)
+    processes.forbid_new_privileges()
+    processes.offer_for_memory()
+
+
+def lower(kind: int, wanted: int | None) -> None:
+    if wanted is None:
+        return
+    _, hard = resource.getrlimit(kind)
+    value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def enter(root: str, cwd: str) -> None:
+    """Step by step without following a link: a folder swapped since it was checked leads nowhere."""
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for part in [part for part in cwd.split("/") if part not in ("", ".")]:
+        if part == "..":
+            raise PermissionError(0, "the path leads out of the workspace")
+        here = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+    os.fchdir(here)
+
+
+def enlarge(descriptor: int) -> None:
+    try:
+        fcntl.fcntl(descriptor, F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:
+        return  # a larger pipe is only faster
+
+
+def swallow(descriptor: int) -> None:
+    try:
+        os.read(descriptor, 4096)
+    except BlockingIOError:
+        return
