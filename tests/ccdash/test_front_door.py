@@ -2,16 +2,18 @@
 
 import http.client
 import os
+from contextlib import closing
+from typing import Any
 
 import pytest
 
 from tests.live import Server
 
 
-def _ask(site: Server, method: str, path: str, **kwargs: object) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(site.host, site.port, timeout=20)
-    connection.request(method, path, **kwargs)  # type: ignore[arg-type]
-    return connection.getresponse()
+def _ask(site: Server, method: str, path: str, **kwargs: Any) -> http.client.HTTPResponse:
+    with closing(http.client.HTTPConnection(site.host, site.port, timeout=20)) as connection:
+        connection.request(method, path, **kwargs)
+        return connection.getresponse()
 
 
 def _knock(site: Server, origin: str | None, host: str | None = None) -> int:
