@@ -1,0 +1,72 @@
+// Forms: one press counts once, dangerous ones are confirmed, failures of the network are said.
+const confirmDialog = document.getElementById("confirm");
+
+function ask(form, button) {
+  confirmDialog.querySelector("#confirm-title").textContent = form.dataset.confirm;
+  confirmDialog.querySelector("#confirm-text").textContent = form.dataset.confirmText || "";
+  confirmDialog.querySelector("[data-confirm]").textContent = button?.textContent.trim() || "Go on";
+  confirmDialog.querySelector("[data-confirm]").onclick = () => {
+    form.dataset.confirmed = "yes";
+    confirmDialog.close();
+    form.requestSubmit(button);
+  };
+  confirmDialog.showModal();
+}
+
+// Capturing, so that it comes before htmx: neither a second press nor an unconfirmed one reaches it.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "get") return;
+  if (form.dataset.confirm && form.dataset.confirmed !== "yes") {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    ask(form, event.submitter);
+    return;
+  }
+  if (form.getAttribute("aria-busy") === "true") {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  hold(form);
+}, true);
+
+function hold(form) {
+  form.setAttribute("aria-busy", "true");
+  form.querySelectorAll("button[type=submit]").forEach((button) => button.setAttribute("aria-busy", "true"));
+}
+
+function release(form) {
+  delete form.dataset.confirmed;
+  form.removeAttribute("aria-busy");
+  form.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
+}
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target.closest?.("form");
+  if (form) release(form);
+});
+addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
+
+export function flash(text) {
+  const box = document.createElement("div");
+  box.className = "flash tone-bad";
+  const words = document.createElement("div");
+  words.className = "flash-text";
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.dataset.dismiss = "";
+  close.setAttribute("aria-label", "Dismiss");
+  close.textContent = "×";
+  box.append(words, close);
+  document.getElementById("flash").append(box);
+}
+
+document.addEventListener("htmx:sendError", () => {
+  flash("The server could not be reached. Nothing was sent; what you typed is still here. Try again in a moment.");
+});
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 503) flash("The server is busy and changed nothing. Try again in a moment.");
+  else flash(`The server answered with error ${event.detail.xhr.status}. Reload the page to see what holds now.`);
+});
