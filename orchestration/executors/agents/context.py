@@ -1,0 +1,84 @@
+"""The documents attached to a prompt, within a budget of tokens. Pure, except that `read_documents` reads the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.providers.transcript import estimate_tokens
+
+from ..tools.paths import PathRefused, read_bytes
+
+INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md")
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+LEAST_USEFUL_TOKENS = 50
+
+
+@dataclass(frozen=True)
+class Document:
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Attached:
+    text: str = ""
+    tokens: int = 0
+    cut: tuple[str, ...] = ()  # sentences for people: what was left out, and why
+
+
+def assemble(documents: Sequence[Document], budget_tokens: int, missing: Iterable[str] = ()) -> Attached:
+    """The documents in order, each whole while the budget lasts; the one at the border cut, later ones named only."""
+    parts: list[str] = []
+    cut = list(missing)
+    left = budget_tokens
+    for document in documents:
+        part = _frame(document.path, document.text)
+        need = estimate_tokens(part)
+        if need > left:
+            part, told = _shortened(document, left, need)
+            cut.append(told)
+        if part:
+            parts.append(part)
+            left -= estimate_tokens(part)
+    return Attached("\n\n".join(parts), budget_tokens - left, tuple(cut))
+
+
+def read_documents(workspace: Path, paths: Iterable[str]) -> tuple[list[Document], list[str]]:
+    """The documents that can be read, and a sentence for each that can't."""
+    found, missing = [], []
+    for path in dict.fromkeys(paths):
+        try:
+            found.append(Document(path, read_bytes(workspace, path, MAX_DOCUMENT_BYTES).decode("utf-8", "replace")))
+        except (OSError, PathRefused) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            missing.append(f"{path} could not be attached: {reason}.")
+    return found, missing
+
+
+def instruction_paths(workspace: Path) -> list[str]:
+    return [name for name in INSTRUCTION_FILES if (workspace / name).is_file()]
+
+
+def _shortened(document: Document, left: int, need: int) -> tuple[str, str]:
+    """As much of the beginning as fits, on a line border, and the sentence that says so."""
+    if left < LEAST_USEFUL_TOKENS:
+        return (
+            "",
+            f"{document.path} was left out: the context budget was used up (about {need} tokens needed, {left} left).",
+        )
+    lines: list[str] = []
+    used = estimate_tokens(_frame(document.path, "")) + 20
+    for line in document.text.splitlines():
+        used += estimate_tokens(line + "\n")
+        if used > left:
+            break
+        lines.append(line)
+    kept = _frame(document.path, "\n".join(lines) + "\n[… cut: the context budget ends here …]")
+    return kept, f"{document.path} was cut after line {len(lines)} of {len(document.text.splitlines())}."
+
+
+def _frame(path: str, text: str) -> str:
+    """Marked as material: what stands in a document is no order to the agent."""
+    return f'<document path="{path}">\n{text.rstrip()}\n</document>'

@@ -1,0 +1,75 @@
+"""Runs one turn of a provider on a thread of its own, so that the agent can be canceled while the network is silent.
+
+The thread touches the provider alone; handle, events and result reach the agent through a queue, in order. After the handle
+it stops until the agent has stored it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from orchestration.providers.base import Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
+
+Item = Handle | ProviderEvent | TurnResult | ProviderError
+BACKLOG = 1000
+
+
+class Pump:
+    def __init__(self, provider: Provider, request: TurnRequest, handle: Handle | None, cursor: int) -> None:
+        self._provider = provider
+        self._request = request
+        self._handle = handle
+        self._cursor = cursor
+        self._items: queue.Queue[Item] = queue.Queue(BACKLOG)
+        self._stored = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"agent-{provider.name}", daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def next(self, timeout: float) -> Item | None:
+        try:
+            return self._items.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def go_on(self) -> None:
+        """The handle is durable now."""
+        self._stored.set()
+
+    def stop(self) -> None:
+        """Wake and end the thread; an answer that comes later is canceled at the provider and thrown away."""
+        self._stopped.set()
+        self._stored.set()
+        self._provider.abort()
+
+    def _run(self) -> None:
+        try:
+            self._turn()
+        except ProviderError as error:
+            self._put(error)
+        except Exception as error:  # noqa: BLE001 - a hostile answer must not end the agent without a word
+            sentence = f"The provider's answer could not be understood ({type(error).__name__})."
+            self._put(ProviderError("garbage", sentence, retryable=True))
+
+    def _turn(self) -> None:
+        if self._handle is None:
+            self._handle = self._provider.start(self._request)
+            self._put(self._handle)
+            self._stored.wait()
+            if self._stopped.is_set():
+                return self._provider.cancel(self._handle)
+        for event in self._provider.events(self._handle, self._cursor):
+            if self._stopped.is_set():
+                return None
+            self._put(event)
+        self._put(self._provider.collect(self._handle))
+
+    def _put(self, item: Item) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._items.put(item, timeout=0.5)
+            except queue.Full:
+                continue

@@ -1,0 +1,125 @@
+"""One turn of the model, however often it must be asked: start or take up, stream, wait, collect.
+
+Only a whole answer leaves this file. A cut stream is taken up where the provider can do that, else the turn is asked anew;
+nothing of it has been carried out yet, so that is safe.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.providers.base import Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
+from orchestration.providers.retry import RetryPolicy
+
+from ..base import Host
+from .live import LiveText
+from .pump import Pump
+from .watch import CONTROL_EVERY, Watch
+
+SAVE_CURSOR_EVERY = 2.0  # seconds; what came later is streamed again and passed over
+
+
+@dataclass
+class Progress:
+    """Where the turn stands: the handle that can be taken up, its cursor, and the log offset that belongs to the cursor."""
+
+    handle: Handle | None = None
+    cursor: int = 0
+    log_offset: int | None = None
+    tries: int = 0
+
+    @classmethod
+    def stored(cls, handle: Mapping[str, Any] | None, turn: int) -> Progress:
+        """What an earlier process stored for this very turn; a handle of an earlier turn means nothing any more."""
+        if not handle or handle.get("turn") != turn or not handle.get("provider_handle"):
+            return cls()
+        return cls(dict(handle["provider_handle"]), int(handle.get("cursor", 0)), handle.get("log_offset"))
+
+
+class Turn:
+    def __init__(self, provider: Provider, host: Host, watch: Watch, policy: RetryPolicy) -> None:
+        self._provider = provider
+        self._host = host
+        self._watch = watch
+        self._policy = policy
+        self._saved_at = 0.0
+
+    def ask(
+        self, number: int, request: Callable[[int], TurnRequest], progress: Progress, lost: Callable[[], None]
+    ) -> TurnResult:
+        """The whole answer to turn `number`. `request(tries)` builds the question; `lost` hears of answers given up."""
+        while True:
+            before = progress.cursor
+            try:
+                return self._whole(self._once(number, request, progress))
+            except ProviderError as error:
+                progress.tries = 1 if progress.cursor > before else progress.tries + 1
+                self._decide(number, progress, error, lost)
+
+    def _whole(self, result: TurnResult) -> TurnResult:
+        if result.finish == "failed" and result.retryable:
+            raise ProviderError("failed", result.error or "The provider failed to answer.", retryable=True)
+        return result
+
+    def _decide(self, number: int, progress: Progress, error: ProviderError, lost: Callable[[], None]) -> None:
+        """After a fault: give up, or wait and let the caller ask again, on the same answer where it can still be had."""
+        gone = error.kind in ("not_found", "lost") and progress.handle is not None
+        if not (error.retryable or gone) or progress.tries >= self._policy.max_tries:
+            raise error
+        if progress.handle is not None and (gone or error.kind == "failed" or not self._provider.capabilities().resume):
+            progress.handle, progress.cursor = None, 0
+            lost()
+        wait = self._policy.wait(progress.tries, error.retry_after, random.random())  # noqa: S311 - jitter
+        if wait >= self._watch.left:
+            raise error
+        told = {"turn": number, "tries": progress.tries, "wait_seconds": round(wait, 1), "reason": error.sentence}
+        self._host.emit("agent.retry", {**told, "kind": error.kind})
+        self._watch.sleep(wait)
+
+    def _once(self, number: int, request: Callable[[int], TurnRequest], progress: Progress) -> TurnResult:
+        live = LiveText(self._host, progress.log_offset if progress.handle else None)
+        if progress.handle is None:
+            self._host.save_handle({"turn": number, "phase": "asking"})
+        pump = Pump(self._provider, request(progress.tries), progress.handle, progress.cursor)
+        pump.begin()
+        try:
+            return self._follow(number, pump, progress, live)
+        finally:
+            pump.stop()
+            live.flush()
+
+    def _follow(self, number: int, pump: Pump, progress: Progress, live: LiveText) -> TurnResult:
+        while True:
+            item = pump.next(CONTROL_EVERY)
+            self._watch.check()
+            live.flush_due()
+            if isinstance(item, TurnResult):
+                return item
+            if isinstance(item, ProviderError):
+                raise item
+            if isinstance(item, ProviderEvent):
+                self._take(number, item, progress, live)
+            elif item is not None:
+                progress.handle = item
+                self._save(number, progress, live)
+                pump.go_on()
+
+    def _take(self, number: int, event: ProviderEvent, progress: Progress, live: LiveText) -> None:
+        if event.kind in ("text", "thinking"):
+            live.add(event.text)
+        elif event.kind == "notice":
+            self._host.emit("agent.notice", {"turn": number, "message": event.text})
+        progress.cursor = event.cursor or progress.cursor
+        progress.log_offset = live.offset
+        if self._provider.capabilities().resume and time.monotonic() - self._saved_at > SAVE_CURSOR_EVERY:
+            self._save(number, progress, live)
+
+    def _save(self, number: int, progress: Progress, live: LiveText) -> None:
+        progress.log_offset = live.offset
+        self._saved_at = time.monotonic()
+        stored = {"cursor": progress.cursor, "log_offset": progress.log_offset, "provider_handle": progress.handle}
+        self._host.save_handle({"turn": number, "phase": "streaming", **stored})

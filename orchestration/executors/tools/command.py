@@ -1,0 +1,129 @@
+"""The tool that runs a command: the same executor, supervisor and sandbox as a command step, in a spool folder of the call.
+
+A call whose process died under way is taken up in that folder: its result is adopted, never a second one made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import base
+from . import paths
+from .base import Place, Tool, ToolOutput, parameters, text
+
+MAX_SECONDS = 3600
+DEFAULT_SECONDS = 600
+KEPT_BYTES = 30_000
+HANDLE = "handle.json"
+
+
+class CommandHost:
+    """A host for the command executor: keeps the ends of the output and passes orders on."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._head = b""
+        self._tail = b""
+        self._size = 0
+
+    @property
+    def text(self) -> str:
+        left_out = self._size - len(self._head) - len(self._tail)
+        middle = f"\n[… {left_out} bytes left out …]\n".encode() if left_out else b""
+        return (self._head + middle + self._tail).decode("utf-8", "replace")
+
+    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Of interest to a command step alone."""
+
+    def log(self, stream: str, data: bytes, spool_offset: int) -> None:
+        self._size += len(data)
+        room = KEPT_BYTES // 2 - len(self._head)
+        self._head += data[:room] if room > 0 else b""
+        self._tail = (self._tail + (data[room:] if room > 0 else data))[-KEPT_BYTES // 2 :]
+
+    def log_offset(self) -> int:
+        return 0  # a call taken up reads its output from the beginning
+
+    def control(self) -> str:
+        return self._place.host.control()
+
+    def save_handle(self, handle: Mapping[str, Any]) -> None:
+        paths.write_bytes(self._place.spool, HANDLE, json.dumps(dict(handle)).encode())
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """A command has none."""
+
+    def permit(self, call: base.ToolCall) -> base.Permission:
+        return base.Permission("refused", "a command makes no tool calls")
+
+
+def run_command(arguments: Mapping[str, Any], place: Place) -> ToolOutput:
+    return _follow(arguments, place, None)
+
+
+def take_up_command(arguments: Mapping[str, Any], place: Place) -> ToolOutput:
+    try:
+        handle = json.loads(paths.read_bytes(place.spool, HANDLE, 65_536))
+    except (OSError, ValueError):
+        handle = {}
+    output = _follow(arguments, place, handle)
+    return _follow(arguments, _fresh(place), None) if output.facts.get("never_started") else output
+
+
+def _follow(arguments: Mapping[str, Any], place: Place, handle: Mapping[str, Any] | None) -> ToolOutput:
+    from .. import executor_for
+
+    seconds = min(float(arguments.get("timeout_seconds", DEFAULT_SECONDS)), MAX_SECONDS, max(1.0, place.seconds_left()))
+    host = CommandHost(place)
+    definition = {"type": "command", "command": arguments["command"], "cwd": arguments.get("cwd")}
+    context = replace(
+        place.context,
+        step_type="command",
+        definition={key: value for key, value in definition.items() if value},
+        spool=place.spool,
+        secrets={},
+        timeout_seconds=seconds,
+        handle=handle,
+        checkpoint=None,
+    )
+    return _told(executor_for("command").execute(context, host), host.text, seconds)
+
+
+def _told(outcome: base.Outcome, output: str, seconds: float) -> ToolOutput:
+    facts = {"exit_code": outcome.exit_code, "outcome": outcome.kind, "group_empty": outcome.group_empty}
+    if outcome.kind == "never_started":
+        return ToolOutput("the command was not started", is_error=True, facts={**facts, "never_started": True})
+    if outcome.kind == "interrupted":
+        lost = "the command was interrupted and its result is unknown; look at what it did before you go on"
+        return ToolOutput(f"{lost}\n{output}", is_error=True, summary=lost, facts=facts)
+    if outcome.reason == "timeout":
+        line = f"timed out after {seconds:.0f} seconds"
+    elif outcome.exit_code is not None:
+        line = f"exit code {outcome.exit_code}"
+    else:
+        line = outcome.error or f"ended by signal {outcome.signal}"
+    return ToolOutput(f"{line}\n{output}", is_error=outcome.kind != "succeeded", summary=line, facts=facts)
+
+
+def _fresh(place: Place) -> Place:
+    """Another folder: the first one is proof that nothing was begun there, and stays so."""
+    return replace(place, spool=place.spool.with_name(f"{place.spool.name}-again"))
+
+
+RUN_COMMAND = Tool(
+    "run_command",
+    "Run a bash command line in the workspace and get its exit code and output.",
+    parameters(
+        {"command": text("One bash command line.", 8192)},
+        {
+            "cwd": text("Folder to run in, relative to the workspace."),
+            "timeout_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS},
+        },
+    ),
+    run_command,
+    effects=True,
+    take_up=take_up_command,
+)

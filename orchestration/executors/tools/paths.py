@@ -1,0 +1,168 @@
+"""Files beneath a root, opened one component after the other so that no link and no race leads out of it.
+
+Symbolic links are never followed, special files never opened, and a repository's `.git` is nobody's business here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+HIDDEN = ".git"
+
+
+class PathRefused(Exception):
+    """The path is not one that a tool may open; the message says why."""
+
+
+def components(root: Path, path: str) -> list[str]:
+    """The names on the way from the root to `path`; absolute paths count only where they lie in the root."""
+    if "\0" in path:
+        raise PathRefused("the path holds a NUL byte")
+    given = PurePosixPath(path.strip() or ".")
+    if given.is_absolute():
+        if not given.is_relative_to(root):
+            raise PathRefused("the path lies outside the workspace")
+        given = given.relative_to(root)
+    if ".." in given.parts:
+        raise PathRefused("the path must not contain ..")
+    if any(part.lower() == HIDDEN for part in given.parts):
+        raise PathRefused("the repository's .git folder is not for tools")
+    return list(given.parts)
+
+
+@contextmanager
+def folder(root: Path, names: list[str], *, create: bool = False) -> Iterator[int]:
+    """A descriptor of the folder; from here on only the descriptor is used."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            deeper = _step(descriptor, name, create=create)
+            os.close(descriptor)
+            descriptor = deeper
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_bytes(root: Path, path: str, limit: int) -> bytes:
+    """The whole file; one larger than `limit` is refused."""
+    names = _file_names(root, path)
+    with folder(root, names[:-1]) as parent:
+        descriptor = _open_plain(parent, names[-1], os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as file:
+            size = _plain(descriptor, path).st_size
+            if size > limit:
+                raise PathRefused(f"the file is larger than {limit} bytes ({size})")
+            return file.read(limit)
+
+
+def write_bytes(root: Path, path: str, data: bytes) -> bool:
+    """Replace or create the file in one step, keeping its mode; True when it is new."""
+    names = _file_names(root, path)
+    with folder(root, names[:-1], create=True) as parent:
+        mode = _mode_of(parent, names[-1], path)
+        waiting = f".{names[-1][:200]}.part"
+        _write_new(parent, waiting, data, mode if mode is not None else 0o644)
+        os.rename(waiting, names[-1], src_dir_fd=parent, dst_dir_fd=parent)
+        return mode is None
+
+
+def walk(root: Path, path: str) -> Iterator[tuple[str, bool]]:
+    """Every file and folder beneath `path` as (path from the root, is a folder), sorted; links and .git left out."""
+    names = components(root, path)
+    with folder(root, names) as start:
+        yield from _walk(start, "/".join(names))
+
+
+def children(root: Path, path: str) -> list[tuple[str, bool]]:
+    names = components(root, path)
+    with folder(root, names) as descriptor:
+        return _entries(descriptor, "/".join(names))
+
+
+def _walk(descriptor: int, prefix: str) -> Iterator[tuple[str, bool]]:
+    for path, is_folder in _entries(descriptor, prefix):
+        yield path, is_folder
+        if not is_folder:
+            continue
+        with suppress(OSError, PathRefused):
+            deeper = _step(descriptor, path.rsplit("/", 1)[-1], create=False)
+            try:
+                yield from _walk(deeper, path)
+            finally:
+                os.close(deeper)
+
+
+def _entries(descriptor: int, prefix: str) -> list[tuple[str, bool]]:
+    with os.scandir(descriptor) as entries:
+        found = [
+            (f"{prefix}/{entry.name}" if prefix else entry.name, entry.is_dir(follow_symlinks=False))
+            for entry in entries
+            if entry.name.lower() != HIDDEN and not entry.is_symlink()
+        ]
+    return sorted(found)
+
+
+def _file_names(root: Path, path: str) -> list[str]:
+    names = components(root, path)
+    if not names or path.endswith("/"):
+        raise PathRefused("the path names a folder, not a file")
+    return names
+
+
+def _step(parent: int, name: str, *, create: bool) -> int:
+    if create:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=parent)
+    try:
+        return os.open(name, FOLDER, dir_fd=parent)
+    except NotADirectoryError:
+        raise PathRefused(f"{name} is a link or no folder") from None
+    except OSError as error:
+        if stat.S_ISLNK(_kind(parent, name)):
+            raise PathRefused(f"{name} is a symbolic link; links are not followed") from error
+        raise
+
+
+def _open_plain(parent: int, name: str, flags: int) -> int:
+    if stat.S_ISLNK(_kind(parent, name)):
+        raise PathRefused(f"{name} is a symbolic link; links are not followed")
+    return os.open(name, flags | PLAIN, dir_fd=parent)
+
+
+def _kind(parent: int, name: str) -> int:
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _plain(descriptor: int, path: str) -> os.stat_result:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise PathRefused(f"{path} is not a plain file")
+    return found
+
+
+def _mode_of(parent: int, name: str, path: str) -> int | None:
+    kind = _kind(parent, name)
+    if kind and not stat.S_ISREG(kind):
+        raise PathRefused(f"{path} is a link, a folder or a special file: it can't be replaced")
+    return stat.S_IMODE(kind) if kind else None
+
+
+def _write_new(parent: int, name: str, data: bytes, mode: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, mode, dir_fd=parent)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode & 0o777)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
