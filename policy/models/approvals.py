@@ -12,6 +12,7 @@ from django.db import models
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from policy.models.access import Project
+from policy.models.append_only import AppendOnly
 from policy.models.rules import Risk
 
 
@@ -112,7 +113,7 @@ class Approval(FSMModelMixin, models.Model):
         """The step it was for starts now; it counts for nothing else."""
 
 
-class Decision(models.Model):
+class Decision(AppendOnly):
     """What one person said, inserted once and never changed."""
 
     approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="decisions")

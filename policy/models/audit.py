@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from policy.models.append_only import AppendOnly
+
 
 class ActorKind(models.TextChoices):
     HUMAN = "human", "Person"
@@ -12,7 +14,7 @@ class ActorKind(models.TextChoices):
     SYSTEM = "system", "System"
 
 
-class AuditRecord(models.Model):
+class AuditRecord(AppendOnly):
     """Text only, no foreign keys: a record outlives the rows it tells of."""
 
     sequence = models.PositiveBigIntegerField(primary_key=True)

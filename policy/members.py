@@ -1,0 +1,59 @@
+"""Gives and takes roles. Pages, admin and commands call this, so that every change of a right is on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from policy import access, audit
+from policy.actors import Actor
+from policy.errors import Invalid
+from policy.models import Membership, Project
+from policy.models.access import Role
+
+
+def grant(project: Project, user: User, role: str, *, by: Actor, reason: str = "") -> Membership:
+    """Make somebody a member, or change the role. Granting the role that is held already changes nothing."""
+    access.require(by, access.Permission.MANAGE, project)
+    if role not in Role.values:
+        raise Invalid(f"{role!r} is no role; choose one of {', '.join(Role.values)}.")
+    if not user.is_active:
+        raise Invalid("This person is deactivated and can't be given a role.")
+    with transaction.atomic():
+        held = Membership.objects.select_for_update().filter(project=project, user=user).first()
+        if held and held.role == role:
+            return held
+        before = {"role": held.role} if held else {}
+        membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+        _record("member.changed" if held else "member.added", membership, by, reason, before, {"role": role})
+    return membership
+
+
+def remove(membership: Membership, *, by: Actor, reason: str = "") -> None:
+    access.require(by, access.Permission.MANAGE, membership.project)
+    with transaction.atomic():
+        removed, _ = Membership.objects.filter(pk=membership.pk).delete()
+        if removed:
+            _record("member.removed", membership, by, reason, {"role": membership.role}, {})
+
+
+def subject_of(membership: Membership) -> str:
+    """By id: a person may be renamed, the record stays true."""
+    return f"member:{membership.project_id}:{membership.user_id}"
+
+
+def _record(
+    action: str, membership: Membership, by: Actor, reason: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    who = {"user": membership.user.get_username()}
+    audit.append(
+        action,
+        actor=by,
+        project=membership.project.slug,
+        subject=subject_of(membership),
+        before={**who, **before} if before else {},
+        after={**who, **after} if after else {},
+        reason=reason,
+    )
