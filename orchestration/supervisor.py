@@ -186,12 +186,18 @@ class Supervision:
         """TERM, grace, KILL. True is a proof: a subreaper without children has no descendants."""
         if not self.reap():
             return self.group_is_gone()
-        by_itself = self.status is not None
-        self.stragglers = len(processes.descendants(os.getpid())) if by_itself else 0
-        grace = min(STRAGGLER_SECONDS, self.spec.grace_seconds) if by_itself else self.spec.grace_seconds
-        if not self.repeat(self.ask, grace) and not self.repeat(self.kill, KILL_SECONDS):
-            return False
-        return self.group_is_gone()
+        if self.repeat(self.ask, self.grace()) or self.repeat(self.kill, KILL_SECONDS):
+            return self.group_is_gone()
+        return False
+
+    def grace(self) -> float:
+        """Leftovers of a finished command get less of it; those of a sandbox fall with its first process."""
+        if self.status is None:
+            return self.spec.grace_seconds
+        if self.spec.sandboxed:
+            return 0.0
+        self.stragglers = len(processes.descendants(os.getpid()))
+        return min(STRAGGLER_SECONDS, self.spec.grace_seconds)
 
     def repeat(self, action: Callable[[], None], seconds: float) -> bool:
         now = due = time.monotonic()

@@ -18,9 +18,7 @@ EXECUTORS = {
 @cache
 def executor_for(step_type: str) -> Executor:
     if step_type not in EXECUTORS:
-        raise LookupError(
-            f"No executor for steps of type {step_type!r}; there are {', '.join(sorted(EXECUTORS))}."
-        )
+        raise LookupError(f"No executor for steps of type {step_type!r}; there are {', '.join(sorted(EXECUTORS))}.")
     module, name = EXECUTORS[step_type].split(":")
     executor: Executor = getattr(import_module(module), name)()
     return executor

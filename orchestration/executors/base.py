@@ -51,6 +51,9 @@ class StepContext:
     timeout_seconds: float | None = None
     limits: ExecutionLimits = ExecutionLimits()
     sandbox: str = "none"
+    # For the sandbox: the git folder that commits go to, and what must not be seen (the server's data).
+    git_folder: Path | None = None
+    hidden_paths: tuple[Path, ...] = ()
     # None starts the attempt; a mapping (empty where it was never stored) takes it up again.
     handle: Mapping[str, Any] | None = None
     checkpoint: Mapping[str, Any] | None = None
@@ -94,9 +97,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    kind: (
-        str  # succeeded | failed | canceled | interrupted | never_started | checkpoint
-    )
+    kind: str  # succeeded | failed | canceled | interrupted | never_started | checkpoint
     reason: str = ""
     error: str = ""
     exit_code: int | None = None
