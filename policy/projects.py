@@ -17,29 +17,11 @@ from policy.actors import Actor
 from policy.errors import Invalid, NotAllowed
 from policy.models import Project
 
-SYSTEM_FOLDERS = frozenset(
-    Path(folder)
-    for folder in (
-        *(
-            "/bin",
-            "/boot",
-            "/dev",
-            "/etc",
-            "/home",
-            "/lib",
-            "/lib64",
-            "/mnt",
-            "/opt",
-            "/proc",
-            "/root",
-            "/run",
-            "/sbin",
-        ),
-        *("/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var", "/var/lib", "/var/log"),
-        *("/var/tmp", "/Applications", "/Library", "/System", "/Users", "/Volumes", "/private", "/private/etc"),
-        *("/private/tmp", "/private/var"),
-    )
+OF_THE_SYSTEM = (
+    "bin boot dev etc home lib lib64 mnt opt proc root run sbin srv sys tmp usr usr/bin usr/lib usr/local var var/lib "
+    "var/log var/tmp Applications Library System Users Volumes private private/etc private/tmp private/var"
 )
+SYSTEM_FOLDERS = frozenset(Path("/", name) for name in OF_THE_SYSTEM.split())
 CHANGEABLE = (
     "name",
     "max_active_runs",
