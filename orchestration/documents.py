@@ -20,6 +20,7 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 10_000
 MAX_FOLDERS = 50_000
 MAX_DEPTH = 20
+MAX_PATH = 1_000
 SUFFIXES = (".md", ".markdown", ".mdx")
 SKIPPED_FOLDERS = frozenset({
     ".git", ".hg", ".svn", ".jj", "node_modules", "bower_components", ".venv", "venv", ".tox", ".nox",
@@ -60,6 +61,7 @@ class FoundDocument:
 class Skipped:
     path: str
     reason: str
+    unreadable: bool = False  # it may be a planning document: what was known of it still counts
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class FoundFeature:
 class Findings:
     documents: tuple[FoundDocument, ...]
     skipped: tuple[Skipped, ...]
+    complete: bool = True  # False: a limit ended the search, there may be more
 
     @property
     def features(self) -> tuple[FoundFeature, ...]:
@@ -102,20 +105,31 @@ class _Walk:
     skipped: list[Skipped] = field(default_factory=list)
     files: int = 0
     folders: int = 0
+    complete: bool = True
 
 
 def find_documents(root: Path) -> Findings:
     if not root.is_dir():
         raise DocumentError(f"There is no folder {root}.")
+    root = root.resolve()
     walk = _Walk()
     drafts: list[FoundDocument] = []
     for path in _markdown_files(root, walk):
         try:
             source = read_source(root, path)
-            drafts.append(describe(source))
         except (DocumentError, front_matter.FrontMatterError) as error:
+            walk.skipped.append(Skipped(path, str(error), unreadable=True))
+            continue
+        try:
+            drafts.append(describe(source))
+        except DocumentError as error:
             walk.skipped.append(Skipped(path, str(error)))
-    return _settle(drafts, walk.skipped)
+    documents = _settle(drafts, walk.skipped)
+    return Findings(
+        documents=tuple(sorted(documents, key=lambda d: d.path)),
+        skipped=tuple(sorted(walk.skipped, key=lambda s: s.path)),
+        complete=walk.complete,
+    )
 
 
 def read_source(root: Path, path: str) -> Source:
@@ -174,7 +188,7 @@ def describe(source: Source) -> FoundDocument:
     )
 
 
-def _settle(drafts: list[FoundDocument], skipped: list[Skipped]) -> Findings:
+def _settle(drafts: list[FoundDocument], skipped: list[Skipped]) -> list[FoundDocument]:
     """Second pass: a document that names no feature gets that of the document it refers to, or of its file's name."""
     resolver = document_kinds.Resolver({d.path: d.feature_slug for d in drafts if d.feature_slug})
     documents: list[FoundDocument] = []
@@ -191,10 +205,7 @@ def _settle(drafts: list[FoundDocument], skipped: list[Skipped]) -> Findings:
                     "no feature is named, and nothing it refers to names one",
                 )
             )
-    return Findings(
-        tuple(sorted(documents, key=lambda d: d.path)),
-        tuple(sorted(skipped, key=lambda s: s.path)),
-    )
+    return documents
 
 
 def _with_slug(draft: FoundDocument, slug: str, source: str) -> FoundDocument:
@@ -218,18 +229,38 @@ def _feature(slug: str, documents: list[FoundDocument]) -> FoundFeature:
 
 def _markdown_files(root: Path, walk: _Walk) -> Iterator[str]:
     """Depth first, sorted, bounded; links are named and never followed."""
-    for folder, subfolders, names, _ in os.fwalk(root, follow_symlinks=False):
+
+    def unlisted(error: OSError) -> None:
+        walk.complete = False
+        walk.skipped.append(Skipped(_relative(root, error.filename), f"it can't be listed ({error.strerror})"))
+
+    for folder, subfolders, names, _ in os.fwalk(root, follow_symlinks=False, onerror=unlisted):
         relative = Path(folder).relative_to(root)
         walk.folders += 1
         _choose_subfolders(relative, subfolders, names, walk)
         for name in sorted(names):
             if not name.lower().endswith(SUFFIXES):
                 continue
+            path = (relative / name).as_posix()
+            if not _storable(path):
+                walk.skipped.append(Skipped(front_matter.clean_text(path)[:MAX_PATH], "a name that can't be stored"))
+                continue
             walk.files += 1
             if walk.files > MAX_FILES or walk.folders > MAX_FOLDERS:
+                walk.complete = False
                 walk.skipped.append(Skipped(".", f"the search stopped after {MAX_FILES:,} documents"))
                 return
-            yield (relative / name).as_posix()
+            yield path
+
+
+def _relative(root: Path, name: object) -> str:
+    place = Path(str(name))
+    shown = place.relative_to(root) if place.is_relative_to(root) else Path(place.name)
+    return front_matter.clean_text(shown.as_posix())[:MAX_PATH]
+
+
+def _storable(path: str) -> bool:
+    return len(path) <= MAX_PATH and front_matter.clean_text(path) == path and "\n" not in path
 
 
 def _choose_subfolders(relative: Path, subfolders: list[str], names: list[str], walk: _Walk) -> None:
@@ -238,6 +269,7 @@ def _choose_subfolders(relative: Path, subfolders: list[str], names: list[str], 
         walk.skipped.append(Skipped(relative.as_posix(), "another git repository"))
         names.clear()
     if nested or len(relative.parts) >= MAX_DEPTH or walk.folders > MAX_FOLDERS:
+        walk.complete = walk.complete and (nested or not subfolders)
         subfolders.clear()
     subfolders[:] = sorted(name for name in subfolders if name not in SKIPPED_FOLDERS)
 
