@@ -388,7 +388,9 @@ class ExecutionRun(models.Model):
             models.Index(fields=["run", "started_at"], name="attempt_by_run"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["step_run", "number"], name="one_attempt_per_number"),
+            models.UniqueConstraint(
+                fields=["step_run", "number"], condition=~Q(outcome="returned"), name="one_attempt_per_number"
+            ),
             models.UniqueConstraint(fields=["step_run"], condition=Q(finished_at=None), name="one_open_attempt_per_step"),
             models.CheckConstraint(
                 condition=Q(finished_at=None, outcome="") | (Q(finished_at__isnull=False) & ~Q(outcome="")),

@@ -1,0 +1,50 @@
+"""Wakes somebody to do ready steps. A nudge is a hint: it may be lost or doubled, the sweeper finds what was missed.
+
+The default does nothing (commands, tests); `serve` and `run_worker` put their pool here.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatcher(Protocol):
+    def nudge(self, run_id: uuid.UUID, step_run_id: int) -> None:
+        """A step of this run may be started."""
+
+    def control_changed(self, run_id: uuid.UUID) -> None:
+        """Work in flight should look at the run's control flag now."""
+
+
+_dispatchers: list[Dispatcher] = []
+
+
+def register(dispatcher: Dispatcher) -> None:
+    _dispatchers.append(dispatcher)
+
+
+def unregister(dispatcher: Dispatcher) -> None:
+    _dispatchers.remove(dispatcher)
+
+
+def nudge(run_id: uuid.UUID, step_run_ids: Iterable[int]) -> None:
+    for step_run_id in step_run_ids:
+        for dispatcher in _dispatchers:
+            _quietly(dispatcher, run_id, step_run_id)
+
+
+def control_changed(run_id: uuid.UUID) -> None:
+    for dispatcher in _dispatchers:
+        dispatcher.control_changed(run_id)
+
+
+def _quietly(dispatcher: Dispatcher, run_id: uuid.UUID, step_run_id: int) -> None:
+    try:
+        dispatcher.nudge(run_id, step_run_id)
+    except Exception:
+        logger.warning("nudge lost", exc_info=True)

@@ -1,0 +1,44 @@
+"""Which actions a run allows now. Pages draw their buttons from it, refusals name it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestration.models import WorkflowRun
+
+OPEN_FOR_SKIP = frozenset({"pending", "ready", "awaiting_approval", "retry_wait", "failed", "interrupted"})
+
+
+def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
+    """The verbs of the API, in the order in which a page shows them."""
+    if run.is_final or run.control == "cancel":
+        return []
+    found = set(states)
+    actions = ["approve"] if "awaiting_approval" in found else []
+    if run.control == "pause" or "interrupted" in found:
+        actions.append("resume")
+    if run.control == "none" and run.state != "failed":
+        actions.append("pause")
+    if found & {"failed", "interrupted", "retry_wait"}:
+        actions.append("retry-step")
+    if found & OPEN_FOR_SKIP:
+        actions.append("skip-step")
+    if "interrupted" in found:
+        actions.append("resolve-step")
+    if "running" not in found:
+        actions.append("replan")
+    return [*actions, "cancel"]
+
+
+def step_actions(run: WorkflowRun, state: str, step_type: str) -> list[str]:
+    """The verbs that one step allows now."""
+    if run.is_final or run.control == "cancel":
+        return []
+    actions = ["approve", "reject"] if state == "awaiting_approval" else []
+    if state in ("failed", "interrupted", "canceled", "retry_wait"):
+        actions.append("retry-step")
+    if state == "interrupted":
+        actions += ["resume", "resolve-step"]
+    if state in OPEN_FOR_SKIP:
+        actions.append("skip-step")
+    return actions

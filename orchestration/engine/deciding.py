@@ -1,0 +1,126 @@
+"""What people decide: approve or reject a pending request, on the digest that they were shown."""
+
+from __future__ import annotations
+
+import uuid
+
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.engine.errors import InvalidInput, WrongState
+from orchestration.models import StepRun, WorkflowRun
+from policy import access, approvals
+from policy.actors import Actor
+from policy.models import Approval
+from policy.models.approvals import ApprovalKind
+
+DECISIONS = ("approve", "reject")
+
+
+def decide_approval(
+    run_id: uuid.UUID, step_key: str, *, decision: str, reason: str, digest: str, by: Actor, approval_id: str = ""
+) -> WorkflowRun:
+    """Record one person's decision and let the step go on when that was enough."""
+    if decision not in DECISIONS:
+        raise InvalidInput([("decision", "The decision must be approve or reject.")])
+
+    def body(change: Change) -> WorkflowRun:
+        access.require(by, access.Permission.VIEW, change.run.project)
+        place = change.step(step_key)
+        approval = _pending(change, place, approval_id)
+        approvals.check_may_decide(approval, by)
+        approvals.record_decision(approval, actor=by, decision=decision, reason=reason, digest=digest, now=change.now)
+        _tell(change, place, approval, decision, reason)
+        _follow_decision(change, place, approval, decision, reason)
+        return change.run
+
+    return change_run(run_id, by, body)
+
+
+def _pending(change: Change, place: int, approval_id: str) -> Approval:
+    step = change.image.steps[place]
+    approval = step.approval
+    if approval_id and (approval is None or str(approval.pk) != approval_id):
+        approval = Approval.objects.filter(subject=f"step:{step.pk}", pk=_uuid(approval_id)).first()
+    if step.state != "awaiting_approval" or approval is None or approval.state != "pending":
+        raise WrongState(_not_waiting(step, approval), state=step.state)
+    return approval
+
+
+def _not_waiting(step: StepRun, approval: Approval | None) -> str:
+    if approval is not None and approval.state not in ("pending", "superseded"):
+        return f"This is {approval.get_state_display().lower()} already; nothing waits for a decision here."
+    return f"Step {step.key!r} does not wait for a decision; it is {step.get_state_display().lower()}."
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _tell(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:
+    key = change.image.steps[place].key
+    change.event(
+        "approval.decided", key, {"approval": str(approval.pk), "decision": decision, "reason": reason}
+    )
+    change.audited(
+        f"approval.{decision}",
+        step=key,
+        reason=reason,
+        payload_digest=approval.digest,
+        after={"approval": str(approval.pk), "kind": approval.kind, "level": approval.level},
+    )
+
+
+def _follow_decision(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:
+    if decision == "reject":
+        approval.reject()
+        approval.decided_at = change.now
+        approval.save(update_fields=["state", "decided_at"])
+        _rejected(change, place, approval, reason)
+    elif approvals.is_satisfied(approval):
+        approval.approve()
+        approval.decided_at = change.now
+        approval.save(update_fields=["state", "decided_at"])
+        _approved(change, place, approval)
+
+
+def _approved(change: Change, place: int, approval: Approval) -> None:
+    step = change.image.steps[place]
+    if approval.kind == ApprovalKind.SKIP:
+        finish_skip(change, place, approval)
+        return
+    is_checkpoint_step = step.type == "approval"
+    if is_checkpoint_step:
+        approval.consume()
+        approval.consumed_at = change.now
+        approval.save(update_fields=["state", "consumed_at"])
+        outputs = {"approved_by": ", ".join(sorted(d.user.get_username() for d in approvals.counted_decisions(approval)))}
+        change.move(place, "approved", finished_at=change.now, outputs=outputs)
+    else:
+        change.move(place, "approved")
+
+
+def _rejected(change: Change, place: int, approval: Approval, reason: str) -> None:
+    definition = change.image.plan.definitions[place]
+    if approval.kind == ApprovalKind.SKIP:
+        # The skip was asked of a step that had an end or a wait of its own: it is back there, failed.
+        change.move(place, "rejected", "failed", reason="skip_rejected", error=reason, finished_at=change.now)
+        return
+    target = "skipped" if definition.get("on_reject") == "skip" else "failed"
+    change.move(place, "rejected", target, reason="rejected", error=reason, finished_at=change.now)
+
+
+def finish_skip(change: Change, place: int, approval: Approval) -> None:
+    """An elevated approval of a skip releases the skip itself, and nothing else."""
+    approval.consume()
+    approval.consumed_at = change.now
+    approval.save(update_fields=["state", "consumed_at"])
+    asked = approval.facts.get("skip", {})
+    change.move(
+        place, "skip", reason="skipped", outputs=asked.get("outputs", {}), finished_at=change.now,
+        data={"evidence": asked.get("evidence", ""), "asked_reason": asked.get("reason", "")},
+    )
+    change.audited("step.skipped", step=change.image.steps[place].key, reason=asked.get("reason", ""),
+                   after={"evidence": asked.get("evidence", ""), "outputs": asked.get("outputs", {})})

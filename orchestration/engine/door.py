@@ -1,0 +1,120 @@
+"""The one door: lock, refuse or move, promote, recompute, record, commit, then tell.
+
+Every change of a run goes through `change_run`, whoever asks. A refusal leaves its audit record and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+from orchestration import events
+from orchestration.engine import rows
+from orchestration.engine.change import Change
+from orchestration.engine.errors import Busy, NotFound, WrongState
+from orchestration.engine.image import images, load
+from orchestration.engine.locks import run_transaction, write_transaction
+from orchestration.engine.promoting import recompute
+from orchestration.models import WorkflowRun
+from policy import audit
+from policy.actors import Actor
+from policy.errors import PolicyError
+
+T = TypeVar("T")
+ATTEMPTS = 6
+
+
+def change_run(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -> T:
+    """Run `body` as one change. A refusal is audited and changes nothing else; a busy database is tried again."""
+    try:
+        return _with_patience(lambda: _change_once(run_id, actor, body))
+    except (WrongState, PolicyError) as refusal:
+        if actor.kind != "system":
+            record_refusal(run_id, actor, refusal)
+        raise
+
+
+def record_refusal(run_id: uuid.UUID, actor: Actor, refusal: Exception) -> None:
+    """The one trace that a refused action leaves."""
+    run = WorkflowRun.objects.select_related("project").filter(pk=run_id).first()
+    if run is None:
+        return
+    with write_transaction():
+        audit.append(
+            f"refused.{getattr(refusal, 'code', 'refused')}",
+            actor=actor,
+            project=run.project.slug,
+            run=str(run.pk),
+            subject=f"run:{run.pk}",
+            reason=str(refusal),
+            outcome="refused",
+        )
+
+
+def _change_once(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -> T:
+    outermost = not connection.in_atomic_block
+    with run_transaction(run_id):
+        change = begin(run_id, actor)
+        answer = body(change)
+        recompute(change)
+        if change.has_news:
+            change.flush()
+            transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
+    if outermost:
+        images.keep(change.image)
+    return answer
+
+
+def begin(run_id: uuid.UUID, actor: Actor) -> Change:
+    """Lock the run and hold it as an image. Call inside a transaction of this run."""
+    sql = _LOCK_SQLITE if connection.vendor == "sqlite" else _LOCK_POSTGRESQL
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [WorkflowRun._meta.pk.get_db_prep_value(run_id, connection)])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("There is no such run.")
+    sequence_no, now, revision = row
+    image = images.take(run_id, sequence_no) or load(run_id)
+    return Change(image, actor, _aware(now), revision)
+
+
+def database_now() -> datetime:
+    """The clock that leases, expiry and due times go by: the database's, never this machine's."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_NOW_SQLITE if connection.vendor == 'sqlite' else 'clock_timestamp()'}", [])
+        return _aware(cursor.fetchone()[0])
+
+
+def _with_patience(attempt: Callable[[], T]) -> T:
+    """Whole transactions again, with growing jitter, when the database was locked or chose us as the victim."""
+    for count in range(ATTEMPTS):
+        try:
+            return attempt()
+        except (OperationalError, rows.StaleRow) as error:
+            if connection.in_atomic_block or count == ATTEMPTS - 1:
+                raise Busy("The database is busy; nothing was changed. Try again in a moment.") from error
+            time.sleep(random.uniform(0.01, 0.05) * 2**count)
+    raise AssertionError("unreachable")
+
+
+def _aware(value: datetime | str) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+_NOW_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+_LOCK_SQLITE = (
+    f"SELECT r.last_sequence_no, {_NOW_SQLITE}, p.rules_revision FROM execution_workflow_runs r"
+    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
+)
+_LOCK_POSTGRESQL = (
+    "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision FROM execution_workflow_runs r"
+    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s FOR NO KEY UPDATE OF r"
+)

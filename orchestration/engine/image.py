@@ -1,0 +1,91 @@
+"""A run as the engine holds it in memory: the plan's graph and the current step runs.
+
+An image is used only while the run's row is locked, and only if its last event number is the row's own: every
+change of a run raises that number, so an image that agrees is current, whoever made the last change.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.graph import Graph, needs_of
+from orchestration.models import Step, StepRun, WorkflowRun, WorkflowVersion
+
+KEPT = 256
+
+
+@dataclass(frozen=True)
+class PlanImage:
+    """What never changes about a plan version."""
+
+    digest: str
+    header: dict[str, Any]
+    keys: tuple[str, ...]
+    place: dict[str, int]
+    step_ids: tuple[int, ...]
+    definitions: tuple[dict[str, Any], ...]
+    policies: tuple[dict[str, Any], ...]  # what policy said when the version was saved
+    graph: Graph
+    verdicts: dict[tuple[int, str], Any]  # (place, rules version) -> Verdict, for steps that nothing is filled into
+
+
+@dataclass
+class Image:
+    run: WorkflowRun
+    plan: PlanImage
+    steps: list[StepRun]
+    states: list[str]
+
+
+def load(run_id: uuid.UUID) -> Image:
+    """Read a run afresh. Call while holding its row."""
+    run = WorkflowRun.objects.select_related("project", "feature", "workflow").get(pk=run_id)
+    plan = plan_image(run.version_id)
+    steps: list[Any] = [None] * len(plan.keys)
+    for step in StepRun.objects.filter(run=run).exclude(state="superseded"):
+        steps[plan.place[step.key]] = step
+    return Image(run, plan, steps, [step.state for step in steps])
+
+
+@functools.lru_cache(maxsize=128)
+def plan_image(version_id: int) -> PlanImage:
+    version = WorkflowVersion.objects.get(pk=version_id)
+    steps = Step.objects.filter(version_id=version_id).order_by("index")
+    rows = list(steps.values_list("id", "key", "definition", "policy"))
+    keys = tuple(key for _, key, _, _ in rows)
+    definitions = tuple(definition for _, _, definition, _ in rows)
+    policies = tuple(policy for _, _, _, policy in rows)
+    needs = needs_of(keys, [definition.get("needs") for definition in definitions])
+    forgiven = frozenset(i for i, definition in enumerate(definitions) if definition.get("continue_on_error"))
+    header = {name: value for name, value in version.plan.items() if name != "steps"}
+    place = {key: index for index, key in enumerate(keys)}
+    step_ids = tuple(pk for pk, _, _, _ in rows)
+    return PlanImage(version.digest, header, keys, place, step_ids, definitions, policies, Graph(needs, forgiven), {})
+
+
+class Images:
+    """The images of this process, least recently used first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[uuid.UUID, Image] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, run_id: uuid.UUID, sequence_no: int) -> Image | None:
+        """Out of the store, so that a change that fails leaves nothing half moved behind."""
+        with self._lock:
+            image = self._kept.pop(run_id, None)
+        return image if image is not None and image.run.last_sequence_no == sequence_no else None
+
+    def keep(self, image: Image) -> None:
+        with self._lock:
+            self._kept[image.run.id] = image
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+
+images = Images()

@@ -1,0 +1,249 @@
+"""ready -> running: the last look before the effect.
+
+Everything is evaluated again inside the transaction that writes the intent: control, slots, rules, digest, and
+whether those who approved still may. Only what agrees is started, and the approval is used up by it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from orchestration.engine import gates, promoting, rows
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.engine.filling import Unfilled, filled_definition, scope
+from orchestration.models import ExecutionRun, StepRun
+from policy import approvals
+from policy.actors import Actor
+from policy.models import Project
+from policy.models.approvals import ApprovalKind
+
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One attempt, given to one worker: all that it needs to know of the run."""
+
+    run_id: uuid.UUID
+    run_number: int
+    project_id: int
+    project: str
+    feature: str
+    step_run_id: int
+    step_key: str
+    attempt_id: uuid.UUID
+    attempt: int
+    token: int
+    definition: Mapping[str, Any]
+    scope: Mapping[str, Any]
+    workspace_kind: str
+    workspace_path: str
+    base_commit: str
+    workspace_commit: str
+    workspace_tree: str
+    branch: str
+    handle: Mapping[str, Any] | None = None
+    checkpoint: Mapping[str, Any] | None = None
+    spool_offset: int = 0
+    log_size: int = 0
+    log_lines: int = 0
+    shares_workspace: bool = False
+    plan: Mapping[str, Any] = field(default_factory=dict)
+
+
+def start_step(run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None) -> Assignment | None:
+    """Start the named ready step, or the first; None where there is nothing that may start now."""
+    worker = Actor.system(f"worker:{owner}"[:150])
+    return change_run(run_id, worker, lambda change: start_within(change, owner=owner, step_run_id=step_run_id))
+
+
+def start_within(
+    change: Change, *, owner: str, step_run_id: int | None = None, has_slot: bool = False
+) -> Assignment | None:
+    """As start_step, inside a change; with `has_slot` the caller just freed one of the project's."""
+    if change.run.control != "none" or not change.run.admitted or change.run.is_final:
+        return None
+    for place in _candidates(change, step_run_id):
+        if not _has_free_slot(change, has_slot=has_slot):
+            return None
+        if _may_start(change, place):
+            return _start(change, place, owner)
+    return None
+
+
+def _candidates(change: Change, step_run_id: int | None) -> list[int]:
+    ready = [place for place, state in enumerate(change.image.states) if state == "ready"]
+    if step_run_id is None:
+        return ready
+    return [place for place in ready if change.image.steps[place].pk == step_run_id]
+
+
+def _has_free_slot(change: Change, *, has_slot: bool) -> bool:
+    running = change.image.states.count("running")
+    limit = change.image.plan.header.get("max_parallel")
+    if limit is not None and running >= limit:
+        return False
+    if has_slot:
+        return True
+    # The project's row queues those who count; a finishing step hands its slot on without asking.
+    project = Project.objects.select_for_update(no_key=True).only("max_running_steps").get(pk=change.run.project_id)
+    return StepRun.objects.filter(run__project=project, state="running").count() < project.max_running_steps
+
+
+def _may_start(change: Change, place: int) -> bool:
+    """Agree once more, or put the step where it now belongs."""
+    try:
+        verdict = gates.verdict_now(change, place)
+    except Unfilled as error:
+        change.move(place, "deny", reason="input_missing", error=str(error), finished_at=change.now)
+        change.audited("step.denied", step=change.image.steps[place].key, reason=str(error))
+        return False
+    if verdict.verdict == "deny" and not _is_overridden(change, place):
+        promoting.deny(change, place, verdict)
+        return False
+    if verdict.verdict in gates.ASKS or change.image.steps[place].approval_id:
+        return _consume(change, place, verdict)
+    return True
+
+
+def _is_overridden(change: Change, place: int) -> bool:
+    approval = change.image.steps[place].approval
+    return approval is not None and approval.kind == ApprovalKind.OVERRIDE and approval.state == "approved"
+
+
+def _consume(change: Change, place: int, verdict: gates.Verdict) -> bool:
+    step = change.image.steps[place]
+    approval = step.approval
+    if approval is not None and approval.state == "consumed" and _covers_retry(change, place):
+        return True
+    facts = gates.facts_of(change, place, verdict)
+    reason = _why_not(change, approval, gates.digest_of(facts))
+    if approval is not None and not reason:
+        approval.consume()
+        approval.consumed_at = change.now
+        approval.save(update_fields=["state", "consumed_at"])
+        change.event("approval.consumed", step.key, {"approval": str(approval.pk)})
+        change.audited("approval.consumed", step=step.key, payload_digest=approval.digest)
+        return True
+    if approval is not None:
+        gates.supersede(change, place, approval)
+    changed = gates.differences(approval.facts, facts) if approval is not None else []
+    gates.ask(change, place, arrow="lapse", verdict=verdict, reason="approval_lapsed" if approval else "policy")
+    change.event("approval.lapsed", step.key, {"why": reason, "changed": changed[:20]})
+    return False
+
+
+def _why_not(change: Change, approval: Any, digest: str) -> str:
+    if approval is None:
+        return "The rules ask for an approval now."
+    if approval.state != "approved":
+        return f"The approval is {approval.get_state_display().lower()}."
+    if approval.digest != digest:
+        return "What would run is not what was approved."
+    if approval.expires_at is not None and approval.expires_at <= change.now:
+        return "The approval is past its time."
+    if not approvals.is_satisfied(approval):
+        return "Somebody who approved may no longer decide."
+    return ""
+
+
+def _covers_retry(change: Change, place: int) -> bool:
+    """One approval covers the automatic retries that the digest names; a new series asks anew."""
+    step = change.image.steps[place]
+    return step.attempt > step.series_start and step.digest == step.approval.digest
+
+
+def _start(change: Change, place: int, owner: str) -> Assignment:
+    step, definition = change.image.steps[place], filled_definition(change.image, place)
+    attempt_id = uuid.uuid4()
+    number, token = step.attempt + 1, step.token + 1
+    rows.insert(ExecutionRun, [_attempt_row(change, place, attempt_id, definition, owner)])
+    change.move(
+        place,
+        "start",
+        attempt=number,
+        token=token,
+        execution_run_id=attempt_id,
+        started_at=change.now,
+        finished_at=None,
+        due_at=None,
+        error="",
+        exit_code=None,
+        data={"attempt": number, "execution_run": str(attempt_id)},
+    )
+    return assignment(change, place, attempt_id, definition)
+
+
+def assignment(
+    change: Change, place: int, attempt_id: uuid.UUID, definition: Mapping[str, Any], **taken_up: Any
+) -> Assignment:
+    run, step = change.run, change.image.steps[place]
+    needs_scope = definition["type"] == "validation"
+    return Assignment(
+        run_id=run.pk,
+        run_number=run.number,
+        project_id=run.project_id,
+        project=run.project.slug,
+        feature=run.feature.slug,
+        step_run_id=step.pk,
+        step_key=step.key,
+        attempt_id=attempt_id,
+        attempt=step.attempt,
+        token=step.token,
+        definition=definition,
+        scope=scope(change.image, list(range(len(change.image.steps))) if needs_scope else []),
+        workspace_kind=run.workspace_kind,
+        workspace_path=run.workspace_path,
+        base_commit=run.base_commit,
+        workspace_commit=run.workspace_commit,
+        workspace_tree=run.workspace_tree,
+        branch=run.branch,
+        shares_workspace=change.image.states.count("running") > 1,
+        plan={"budget": change.image.plan.header.get("budget"), "env": change.image.plan.header.get("env", {})},
+        **taken_up,
+    )
+
+
+def _attempt_row(
+    change: Change, place: int, attempt_id: uuid.UUID, definition: Mapping[str, Any], owner: str
+) -> dict[str, Any]:
+    step = change.image.steps[place]
+    return {
+        "id": attempt_id,
+        "step_run_id": step.pk,
+        "run_id": change.run.pk,
+        "number": step.attempt + 1,
+        "token": step.token + 1,
+        "provider": definition.get("provider", ""),
+        "model": definition.get("model") or "",
+        "outcome": "",
+        "reason": "",
+        "error": "",
+        "owner": owner,
+        "lease_expires_at": change.now + LEASE,
+        "handle": None,
+        "checkpoint": None,
+        "digest": step.digest,
+        "rules_version": step.verdict.get("rules_version", ""),
+        "cwd": definition.get("cwd") or "",
+        "env_names": sorted(definition.get("env", {})),
+        "sandbox": "",
+        "tree_before": change.run.workspace_tree,
+        "tree_after": "",
+        "started_at": change.now,
+        "finished_at": None,
+        "exit_code": None,
+        "spool_offset": 0,
+        "log_size": 0,
+        "log_lines": 0,
+        "checks": [],
+        "usage": {},
+        "extension": {},
+        "sync_status": "in_sync",
+        "last_reconciled_at": None,
+    }
