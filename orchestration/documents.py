@@ -6,31 +6,18 @@ fail, leave the folder, or run for long.
 """
 
 import hashlib
-import os
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from orchestration import document_kinds, front_matter
 from orchestration.headings import Heading, read_outline
-
-MAX_FILE_BYTES = 1024 * 1024
-MAX_FILES = 10_000
-MAX_FOLDERS = 50_000
-MAX_DEPTH = 20
-MAX_PATH = 1_000
-SUFFIXES = (".md", ".markdown", ".mdx")
-SKIPPED_FOLDERS = frozenset({
-    ".git", ".hg", ".svn", ".jj", "node_modules", "bower_components", ".venv", "venv", ".tox", ".nox",
-    "__pycache__", "site-packages", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".cache", ".next", ".nuxt",
-    ".idea", ".vscode", ".gradle", ".terraform", "dist", "build", "target", "vendor", "coverage",
-})  # fmt: skip
+from orchestration.repository_files import FileError, Skipped, Walk, markdown_files, read_bytes
 
 
-class DocumentError(ValueError):
-    """This document can't be read."""
+class NotPlanning(ValueError):
+    """This file is no planning document."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +42,6 @@ class FoundDocument:
     def description(self) -> str:
         given = self.front_matter.get("description") or self.front_matter.get("summary")
         return document_kinds.word(given)[:2_000]
-
-
-@dataclass(frozen=True)
-class Skipped:
-    path: str
-    reason: str
-    unreadable: bool = False  # it may be a planning document: what was known of it still counts
 
 
 @dataclass(frozen=True)
@@ -100,29 +80,21 @@ class Source:
     body: str
 
 
-@dataclass
-class _Walk:
-    skipped: list[Skipped] = field(default_factory=list)
-    files: int = 0
-    folders: int = 0
-    complete: bool = True
-
-
 def find_documents(root: Path) -> Findings:
     if not root.is_dir():
-        raise DocumentError(f"There is no folder {root}.")
+        raise FileError(f"There is no folder {root}.")
     root = root.resolve()
-    walk = _Walk()
+    walk = Walk()
     drafts: list[FoundDocument] = []
-    for path in _markdown_files(root, walk):
+    for path in markdown_files(root, walk):
         try:
             source = read_source(root, path)
-        except (DocumentError, front_matter.FrontMatterError) as error:
+        except (FileError, front_matter.FrontMatterError) as error:
             walk.skipped.append(Skipped(path, str(error), unreadable=True))
             continue
         try:
             drafts.append(describe(source))
-        except DocumentError as error:
+        except NotPlanning as error:
             walk.skipped.append(Skipped(path, str(error)))
     documents = _settle(drafts, walk.skipped)
     return Findings(
@@ -133,7 +105,7 @@ def find_documents(root: Path) -> Findings:
 
 
 def read_source(root: Path, path: str) -> Source:
-    """Raises DocumentError or FrontMatterError with a reason in words."""
+    """Raises FileError or FrontMatterError with a reason in words."""
     data = read_bytes(root, path)
     text = _decode(data)
     matter, body = front_matter.split(text)
@@ -147,31 +119,13 @@ def read_source(root: Path, path: str) -> Source:
     )
 
 
-def read_bytes(root: Path, path: str, limit: int = MAX_FILE_BYTES) -> bytes:
-    """A regular file below root. Every folder on the way is opened without following links, so none can lead out."""
-    parts = PurePosixPath(path).parts
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts:
-        raise DocumentError("the path leads out of the project's folder")
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return _read_file(folder, parts[-1], limit)
-    except OSError as error:
-        raise DocumentError(f"it can't be read ({error.strerror})") from error
-    finally:
-        os.close(folder)
-
-
 def describe(source: Source) -> FoundDocument:
     """What a document says of itself; feature_slug is empty where only its neighbours can tell."""
     kind = document_kinds.kind_of(source.path, source.front_matter)
     if not source.has_front_matter:
-        raise DocumentError("no front matter")
+        raise NotPlanning("no front matter")
     if not kind.planning:
-        raise DocumentError("the front matter names no feature, and the document is of no planning kind")
+        raise NotPlanning("the front matter names no feature, and the document is of no planning kind")
     outline = read_outline(source.body).headings
     return FoundDocument(
         path=source.path,
@@ -197,7 +151,7 @@ def _settle(drafts: list[FoundDocument], skipped: list[Skipped]) -> list[FoundDo
         if not slug:
             slug, source = resolver.resolve(draft.path, draft.doc_type, draft.front_matter)
         if slug:
-            documents.append(_with_slug(draft, slug, source))
+            documents.append(replace(draft, feature_slug=slug, slug_source=source))
         else:
             skipped.append(
                 Skipped(
@@ -206,10 +160,6 @@ def _settle(drafts: list[FoundDocument], skipped: list[Skipped]) -> list[FoundDo
                 )
             )
     return documents
-
-
-def _with_slug(draft: FoundDocument, slug: str, source: str) -> FoundDocument:
-    return FoundDocument(**{**vars(draft), "feature_slug": slug, "slug_source": source})
 
 
 def _feature(slug: str, documents: list[FoundDocument]) -> FoundFeature:
@@ -227,83 +177,11 @@ def _feature(slug: str, documents: list[FoundDocument]) -> FoundFeature:
     )
 
 
-def _markdown_files(root: Path, walk: _Walk) -> Iterator[str]:
-    """Depth first, sorted, bounded; links are named and never followed."""
-
-    def unlisted(error: OSError) -> None:
-        walk.complete = False
-        walk.skipped.append(Skipped(_relative(root, error.filename), f"it can't be listed ({error.strerror})"))
-
-    for folder, subfolders, names, _ in os.fwalk(root, follow_symlinks=False, onerror=unlisted):
-        relative = Path(folder).relative_to(root)
-        walk.folders += 1
-        _choose_subfolders(relative, subfolders, names, walk)
-        for name in sorted(names):
-            if not name.lower().endswith(SUFFIXES):
-                continue
-            path = (relative / name).as_posix()
-            if not _storable(path):
-                walk.skipped.append(Skipped(front_matter.clean_text(path)[:MAX_PATH], "a name that can't be stored"))
-                continue
-            walk.files += 1
-            if walk.files > MAX_FILES or walk.folders > MAX_FOLDERS:
-                walk.complete = False
-                walk.skipped.append(Skipped(".", f"the search stopped after {MAX_FILES:,} documents"))
-                return
-            yield path
-
-
-def _relative(root: Path, name: object) -> str:
-    place = Path(str(name))
-    shown = place.relative_to(root) if place.is_relative_to(root) else Path(place.name)
-    return front_matter.clean_text(shown.as_posix())[:MAX_PATH]
-
-
-def _storable(path: str) -> bool:
-    return len(path) <= MAX_PATH and front_matter.clean_text(path) == path and "\n" not in path
-
-
-def _choose_subfolders(relative: Path, subfolders: list[str], names: list[str], walk: _Walk) -> None:
-    nested = relative != Path() and (".git" in names or ".git" in subfolders)
-    if nested:
-        walk.skipped.append(Skipped(relative.as_posix(), "another git repository"))
-        names.clear()
-    if nested or len(relative.parts) >= MAX_DEPTH or walk.folders > MAX_FOLDERS:
-        walk.complete = walk.complete and (nested or not subfolders)
-        subfolders.clear()
-    subfolders[:] = sorted(name for name in subfolders if name not in SKIPPED_FOLDERS)
-
-
-def _read_file(folder: int, name: str, limit: int) -> bytes:
-    # Non-blocking: opening a named pipe would wait for its writer for ever.
-    try:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except OSError as error:
-        if _is_link(folder, name):
-            raise DocumentError("a symbolic link") from error
-        raise
-    with os.fdopen(file, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise DocumentError("not a regular file")
-        data = stream.read(limit + 1) if found.st_size <= limit else b"x" * (limit + 1)
-    if len(data) > limit:
-        raise DocumentError(f"larger than {limit // 1024:,} kB")
-    return data
-
-
-def _is_link(folder: int, name: str) -> bool:
-    try:
-        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-    except OSError:
-        return False
-
-
 def _decode(data: bytes) -> str:
     if b"\x00" in data:
-        raise DocumentError("a binary file")
+        raise FileError("a binary file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DocumentError("not text in UTF-8") from error
+        raise FileError("not text in UTF-8") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -14,9 +14,10 @@ from typing import Any
 from django.db import models
 
 from orchestration import document_kinds, documents
-from orchestration.documents import Findings, FoundDocument, FoundFeature, Skipped
+from orchestration.documents import Findings, FoundDocument, FoundFeature
 from orchestration.engine.locks import write_transaction
 from orchestration.models import Document, Feature
+from orchestration.repository_files import FileError, Skipped
 from policy import access, audit
 from policy.access import Permission
 from policy.actors import Actor
@@ -83,7 +84,7 @@ def create_feature(
 def _find(project: Project) -> Findings:
     try:
         return documents.find_documents(Path(project.path))
-    except (documents.DocumentError, OSError) as error:
+    except (FileError, OSError) as error:
         raise Invalid(f"The documents of {project.slug} can't be read: {error}") from error
 
 

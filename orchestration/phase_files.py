@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestration import document_kinds, documents, front_matter, headings, phases
+from orchestration.repository_files import SUFFIXES, FileError
 
 MAX_FILES = 200
 _OTHERS = re.compile(r"progress|notes|report|review|findings|retro", re.IGNORECASE)
@@ -22,7 +23,7 @@ def find_phase_files(root: Path, plan: documents.Source) -> tuple[phases.Phase, 
     for path in sorted(_candidates(root, plan))[:MAX_FILES]:
         try:
             source = documents.read_source(root, path)
-        except (documents.DocumentError, front_matter.FrontMatterError):
+        except (FileError, front_matter.FrontMatterError):
             continue  # named by the search for documents; a plan can be made without it
         if not _is_about_something_else(path, source.front_matter):
             found.extend(_phases_of(source))
@@ -68,7 +69,7 @@ def _names(root: Path, folder: PurePosixPath) -> list[PurePosixPath]:
     place = root / folder
     if not place.is_dir() or place.resolve() != (root.resolve() / folder):
         return []
-    return [folder / entry.name for entry in place.iterdir() if entry.name.lower().endswith(documents.SUFFIXES)]
+    return [folder / entry.name for entry in place.iterdir() if entry.name.lower().endswith(SUFFIXES)]
 
 
 def _is_about_something_else(path: str, matter: Mapping[str, Any]) -> bool:

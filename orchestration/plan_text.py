@@ -16,8 +16,18 @@ from orchestration.schema import InvalidPlan
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 40
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ALLOWED_CONTROLS = frozenset("\n\t\r")
+
+
+class _Dumper(_SafeDumper):  # type: ignore[misc]
+    """Texts of several lines stand as such, so that people can read and edit prompts and commands."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
 
 
 def read_plan(text: str | bytes) -> Any:
@@ -32,7 +42,7 @@ def read_plan(text: str | bytes) -> Any:
 
 def write_yaml(data: Any) -> str:
     """Data as YAML that reads back as the same data."""
-    return str(yaml.dump(data, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def check_data(data: Any) -> None:

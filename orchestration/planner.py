@@ -8,14 +8,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestration import document_kinds, documents, front_matter, headings, phase_files, phases, repository_checks
+from orchestration.repository_files import SUFFIXES, FileError
 
 MAX_PHASE_TEXT = 12_000
 MAX_PLAN_TEXT = 400_000  # over all phases, so that a plan stays a page that people read
 MAX_CONTEXT = 20
 CHECKPOINT_EVERY = 3
+OVER = frozenset({"superseded", "archived", "deprecated", "obsolete", "abandoned", "canceled", "cancelled"})
 TOOLS = ["read_file", "list_files", "search_files", "write_file", "edit_file", "run_command", "show_diff"]
 
 _SENSITIVE = re.compile(
@@ -28,6 +30,19 @@ _SCRIPT_LINE = re.compile(r"^(\s*)!(?=[A-Za-z])", re.MULTILINE)
 
 class PlannerError(ValueError):
     """No plan can be made of this document."""
+
+
+class Described(Protocol):
+    """What a document says of itself, as it was found or as a row."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def doc_type(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def front_matter(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -62,26 +77,29 @@ def generate_plan(root: Path, path: str, *, subject: Subject, provider: str = "s
     }
 
 
-def choose_document(found: Sequence[documents.FoundDocument]) -> documents.FoundDocument:
+def choose_document(found: Sequence[Described]) -> Described:
     """The document of a feature that a plan is made from when none is named."""
     plans = [document for document in found if document.doc_type == "implementation_plan"]
     if not plans:
-        raise PlannerError("This feature has no implementation plan; name a document to make a plan from.")
-    done = ("superseded", "archived", "deprecated", "obsolete", "abandoned", "canceled", "cancelled")
-    current = [document for document in plans if document.status.lower() not in done]
+        others = ", ".join(document.path for document in found[:5])
+        told = f"name the document to use ({others})" if others else "it has no documents at all"
+        raise PlannerError(f"This feature has no implementation plan; {told}.")
+    current = [document for document in plans if document.status.lower() not in OVER]
     return max(current or plans, key=lambda d: (document_kinds.word(d.front_matter.get("updated")), d.path))
 
 
-def context_paths(found: Sequence[documents.FoundDocument], chosen: str) -> tuple[str, ...]:
+def context_paths(found: Sequence[Described], chosen: str) -> tuple[str, ...]:
     """The documents that tell an agent what the whole feature is about: the plan itself, then PRD, spec, design."""
     wanted = [d.path for d in found if d.doc_type in ("prd", "spec", "design", "feature") and d.path != chosen]
     return (chosen, *wanted)[:MAX_CONTEXT]
 
 
 def _read(root: Path, path: str) -> documents.Source:
+    if not path.lower().endswith(SUFFIXES):
+        raise PlannerError(f"{path} is no Markdown document.")
     try:
         source = documents.read_source(root, path)
-    except (documents.DocumentError, front_matter.FrontMatterError) as error:
+    except (FileError, front_matter.FrontMatterError) as error:
         raise PlannerError(f"{path} can't be read: {error}.") from error
     if not source.body.strip():
         raise PlannerError(f"{path} has no text to make a plan from.")

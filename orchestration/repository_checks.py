@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from orchestration import documents
+from orchestration.repository_files import FileError, read_bytes
 
 _MAKE_TEST = re.compile(r"^test\s*::?(?!=)", re.MULTILINE)
 _PYTEST_SECTION = re.compile(r"^\[(?:tool:)?pytest\]", re.MULTILINE)
@@ -79,8 +79,8 @@ def _check(name: str, command: str) -> dict[str, Any]:
 
 
 def _text(root: Path, name: str) -> str:
-    with suppress(documents.DocumentError):
-        return documents.read_bytes(root, name).decode("utf-8", "replace")
+    with suppress(FileError):
+        return read_bytes(root, name).decode("utf-8", "replace")
     return ""
 
 
