@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-MAX_ENTRIES = 20_000
+MAX_ENTRIES = 4_000
 TICK_NS = 20_000_000
 COARSE_TICK_NS = 2_000_000_000
 

@@ -78,7 +78,7 @@ def descendants(pid: int) -> list[int]:
 
 def children(pid: int) -> list[int]:
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        tasks = [task.name for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
     return [child for task in tasks for child in _children_of_task(pid, task)]
@@ -137,7 +137,7 @@ def _children_of_task(pid: int, task: str) -> list[int]:
 
 def _numbers() -> list[int]:
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [int(found.name) for found in Path("/proc").iterdir() if found.name.isdigit()]
     except OSError:
         return []
 

@@ -70,7 +70,8 @@ class Spawner:
 
     def _ask(self, request: bytes) -> dict[str, Any] | None:
         server = self._alive()
-        assert server.stdin and server.stdout
+        if server.stdin is None or server.stdout is None:
+            return None
         try:
             server.stdin.write(request)
             server.stdin.flush()
@@ -148,7 +149,7 @@ def become_supervisor(request: dict[str, Any]) -> None:
             os.dup2(nothing, descriptor)
         supervise(CommandSpec(**request["spec"]), request["folder"])
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it was, nobody else will ever tell
         note_crash(Path(request["folder"]), traceback.format_exc())
     os._exit(code)
 

@@ -142,7 +142,7 @@ class Spool:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(self.folder / "exit.part", self.folder / "exit.json")
+        (self.folder / "exit.part").rename(self.folder / "exit.json")
 
     def read_exit(self, token: int) -> Exit | None:
         """The end of this very attempt; one of another token is nobody's."""
@@ -156,7 +156,7 @@ class Spool:
         """Written first and rung second: a supervisor that misses the bell looks every second."""
         part = self.folder / "cancel.part"
         part.write_text(json.dumps({"reason": reason}))
-        os.rename(part, self.folder / "cancel.json")
+        part.rename(self.folder / "cancel.json")
         _ring(self.folder / "control")
 
     def asked_to_end(self) -> str:
@@ -167,7 +167,7 @@ class Spool:
     def take_lead(self, follower: str) -> None:
         part = self.folder / f"follower.{follower}"
         part.write_text(follower)
-        os.rename(part, self.folder / "follower")
+        part.rename(self.folder / "follower")
 
     def is_led_by(self, follower: str) -> bool:
         try:

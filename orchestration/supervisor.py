@@ -243,8 +243,9 @@ class Supervision:
     def drain(self) -> None:
         """Whoever could write is gone, so what the pipes hold is all there is; a stranger isn't waited for."""
         until = time.monotonic() + 1.0
-        while any([self.take(descriptor) for descriptor in list(self.pipes)]) and time.monotonic() < until:
-            continue
+        waiting = list(self.pipes)
+        while waiting and time.monotonic() < until:
+            waiting = [descriptor for descriptor in waiting if self.take(descriptor)]
 
     def finish(self, empty: bool) -> None:
         try:
@@ -333,8 +334,8 @@ def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, pa
         stage = "workspace"
         enter(spec.root, spec.cwd)
         stage = "start"
-        os.execve(spec.argv[0], spec.argv, spec.env)
-    except BaseException as error:
+        os.execve(spec.argv[0], spec.argv, spec.env)  # noqa: S606
+    except BaseException as error:  # noqa: BLE001 - the parent reports it
         os.write(failing, f"{stage}:{getattr(error, 'strerror', None) or error}".encode()[:1000])
     os._exit(127)
 

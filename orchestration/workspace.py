@@ -28,7 +28,7 @@ class Workspace:
         self.check()
         if "\0" in relative:
             raise WorkspaceError("A path can't hold a NUL character.")
-        if os.path.isabs(relative):
+        if Path(relative).is_absolute():
             raise WorkspaceError(f"{relative!r} is an absolute path; it must be relative to the workspace.")
         root = self.root.resolve()
         try:

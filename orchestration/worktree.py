@@ -288,13 +288,14 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _insist(function: Any, path: str, _: Any) -> None:
+def _insist(function: Any, name: str, _: Any) -> None:
     """Read-only folders are made writable once; what has gone already is fine."""
+    path = Path(name)
     if not os.path.lexists(path):
         return
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
+    path.parent.chmod(0o700)
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    path.chmod(0o700)
+    shutil.rmtree(path)

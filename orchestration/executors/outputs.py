@@ -56,9 +56,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    lines = iter(enumerate(text.split("\n"), start=1))
+    lines = ((number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), start=1))
     for number, line in lines:
-        line = line.removesuffix("\r")
         if not line.strip():
             continue
         name, sign, value = _split(line)
@@ -79,7 +78,7 @@ def _split(line: str) -> tuple[str, str, str]:
 def _block(name: str, mark: str, lines: Iterator[tuple[int, str]]) -> str:
     held: list[str] = []
     for _, line in lines:
-        if line.removesuffix("\r") == mark:
+        if line == mark:
             return "\n".join(held)
         held.append(line)
     raise OutputsError(f"The value of output {name!r} has no end: no line is {mark[:50]!r}.")
