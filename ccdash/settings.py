@@ -23,7 +23,9 @@ SECRET_KEY = env.secret("CCDASH_SECRET_KEY", at_least=32) or data_folder.secret_
 HOST = env.host("HOST", default="127.0.0.1")
 PORT = env.integer("PORT", default=8000, low=1, high=65535)
 HTTPS = env.flag("CCDASH_HTTPS", default=False)
-ALLOWED_HOSTS = [*env.host_names("CCDASH_ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
+URL = f"http://{HOST}:{PORT}/"
+OWN_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [*env.host_names("CCDASH_ALLOWED_HOSTS"), *OWN_NAMES]
 DEBUG = False
 
 # How work is done

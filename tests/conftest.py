@@ -1,13 +1,17 @@
 """What every test may lean on. The database is the one `DATABASE_URL` names, else a SQLite file of its own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
+from django.db.models import Model
 
 from tests import live
 
+OURS = {"policy", "orchestration", "workbench", "waffle"}
+LAID: list[Model] = []
 SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 POSTGRESQL_GUARDED = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
 
@@ -26,30 +30,53 @@ def live_site(transactional_db: None, _live_server: live.Server) -> live.Server:
     return _live_server
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Remember the rows that migrations laid, such as the head of the audit log."""
+    with django_db_blocker.unblock():
+        LAID.extend(row for model in _our_models() for row in model._default_manager.all())
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Emptying the tables after a transactional test deletes from append-only ones: lift their triggers meanwhile."""
-    if "transactional_db" not in getattr(item, "fixturenames", ()):
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A transactional test ends by emptying every table: lift the append-only triggers meanwhile, then lay the first
+    rows again. After the last test the database itself is gone."""
+    if not _is_transactional(item):
         return (yield)
-    with item._request.getfixturevalue("django_db_blocker").unblock(), _without_triggers():  # type: ignore[attr-defined]
-        return (yield)
+    with item._request.getfixturevalue("django_db_blocker").unblock():  # type: ignore[attr-defined]
+        restore = _lift_triggers()
+        try:
+            return (yield)
+        finally:
+            if nextitem is not None:
+                _lay_first_rows()
+                _execute(restore)
 
 
-@contextmanager
-def _without_triggers() -> Iterator[None]:
+def _is_transactional(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    names = set(getattr(item, "fixturenames", ()))
+    return bool(names & {"transactional_db", "live_server"}) or bool(marker and marker.kwargs.get("transaction"))
+
+
+def _our_models() -> list[type[Model]]:
+    return [model for model in apps.get_models() if model._meta.app_label in OURS and model._meta.managed]
+
+
+def _lay_first_rows() -> None:
+    for row in LAID:
+        row.save(force_insert=True)
+
+
+def _lift_triggers() -> list[str]:
+    """Lift them, and give the statements that put them back."""
     if connection.vendor == "sqlite":
         triggers = _rows(SQLITE_TRIGGERS)
-        lift = [f"DROP TRIGGER {name}" for name, _ in triggers]
-        restore = [sql for _, sql in triggers]
-    else:
-        tables = _rows(POSTGRESQL_GUARDED)
-        lift = [f"ALTER TABLE {table} DISABLE TRIGGER USER" for (table,) in tables]
-        restore = [f"ALTER TABLE {table} ENABLE TRIGGER USER" for (table,) in tables]
-    _execute(lift)
-    try:
-        yield
-    finally:
-        _execute(restore)
+        _execute([f"DROP TRIGGER {name}" for name, _ in triggers])
+        return [sql for _, sql in triggers]
+    tables = _rows(POSTGRESQL_GUARDED)
+    _execute([f"ALTER TABLE {table} DISABLE TRIGGER USER" for (table,) in tables])
+    return [f"ALTER TABLE {table} ENABLE TRIGGER USER" for (table,) in tables]
 
 
 def _rows(query: str) -> list[tuple[str, ...]]:

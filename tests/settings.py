@@ -1,4 +1,4 @@
-"""The product's settings for a test process: a data folder of its own, thrown away at the end."""
+"""The product's settings for a test process: a data folder of its own, and nobody's keys."""
 
 import atexit
 import os
@@ -15,10 +15,12 @@ def _throw_away() -> None:
         shutil.rmtree(_folder, ignore_errors=True)
 
 
+for _name in [name for name in os.environ if name.startswith(("CCDASH_", "OPENAI_", "ANTHROPIC_"))]:
+    del os.environ[_name]
 # Also for the processes that tests start themselves.
 os.environ["CCDASH_DATA_DIR"] = _folder
-os.environ.setdefault("CCDASH_EMBEDDED", "0")
-os.environ.setdefault("CCDASH_DISPATCH", "inline")
+os.environ["CCDASH_EMBEDDED"] = "0"
+os.environ["CCDASH_DISPATCH"] = "inline"
 
 from ccdash.settings import *  # noqa: E402, F403
 from ccdash.settings import DATABASES, ON_POSTGRESQL, STORAGES  # noqa: E402
