@@ -1,7 +1,8 @@
 """The executor of sdk steps: a goal, a model at a provider, and the tools that the step was granted.
 
-The worker calls it like any executor. It turns prompt and documents into a transcript, asks turn by turn, has the permitted tool
-calls made, and ends in an outcome. All it must remember is a checkpoint, so any process can go on. It never sees the database.
+The worker calls it like any executor. It turns prompt and documents into a transcript, asks turn by turn, has the
+permitted tool calls made, and ends in an outcome. All it must remember is a checkpoint, so any process can go on.
+It never sees the database.
 """
 
 from __future__ import annotations

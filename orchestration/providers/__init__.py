@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from .anthropic import AnthropicProvider
 from .base import Provider
+from .openai import OpenAIProvider
 from .simulated import SimulatedProvider
 
 PROVIDERS: dict[str, type[Provider]] = {
+    "openai": OpenAIProvider,
+    "anthropic": AnthropicProvider,
     "simulated": SimulatedProvider,
 }

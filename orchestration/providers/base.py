@@ -1,7 +1,7 @@
 """What every provider of agents promises, and the words used between it and the agent executor.
 
-A provider starts one turn of a model, streams it, says how it stands, cancels it and collects the result. It never makes a
-tool call, never retries and never sees the database: those belong to the executor that calls it.
+A provider starts one turn of a model, streams it, says how it stands, cancels it and collects the result. It never
+makes a tool call, never retries and never sees the database: those belong to the executor that calls it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,11 @@ class Usage:
 
 @dataclass(frozen=True)
 class TurnResult:
-    """One finished turn. `finish`: stop, tool_calls, length, content_filter, refusal, pause, context_window, canceled, failed."""
+    """One finished turn.
+
+    `finish`: stop, tool_calls, length, content_filter, refusal, pause, context_window, canceled, failed, or a word that
+    only the provider knows.
+    """
 
     finish: str
     text: str = ""
@@ -113,7 +117,8 @@ class TurnResult:
 class ProviderError(Exception):
     """A turn could not be had. The message is a sentence for people and holds no secret.
 
-    `kind`: connect, timeout, rate_limit, overloaded, server, cut, garbage, auth, invalid, not_found, lost, config, canceled.
+    `kind`: connect, timeout, rate_limit, overloaded, server, cut, garbage, auth, invalid, not_found, lost, failed,
+    config or canceled.
     """
 
     def __init__(
@@ -153,11 +158,11 @@ class Provider(ABC):
 
     @abstractmethod
     def start(self, request: TurnRequest) -> Handle:
-        """Ask for one turn and return as soon as the provider named it. The caller stores the handle before it reads on."""
+        """Ask for one turn and return once the provider named it. The caller stores the handle before it reads on."""
 
     @abstractmethod
     def events(self, handle: Handle, cursor: int = 0) -> Iterator[ProviderEvent]:
-        """Stream a started turn; from `cursor` where another process began it. Ends only after a whole answer, else raises."""
+        """Stream a started turn, from `cursor` on. Ends only after a whole answer, else raises."""
 
     @abstractmethod
     def status(self, handle: Handle) -> str:
@@ -171,12 +176,12 @@ class Provider(ABC):
     def collect(self, handle: Handle) -> TurnResult:
         """The result of a turn that is over. Raises ProviderError("lost") where it can't be had any more."""
 
-    def abort(self) -> None:
+    def abort(self) -> None:  # noqa: B027 - not every provider can block
         """Wake a thread that is blocked in `start` or `events`. May be called from any thread."""
 
     def check(self) -> list[str]:
         """Test the connection with a cheap call; sentences about what is wrong, empty when all is well."""
         return []
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not every provider has connections
         """Give back connections."""

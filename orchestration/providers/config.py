@@ -1,6 +1,7 @@
 """Where a provider lives and with which key: the project's settings first, then the environment of the server.
 
-A key of the environment is sent only to the address of the environment: a project that names its own address must bring its own key.
+A key of the environment is sent only to the address of the environment: a project that names its own address must
+bring its own key.
 """
 
 from __future__ import annotations

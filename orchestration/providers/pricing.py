@@ -1,4 +1,4 @@
-"""What tokens cost, by the price data that ships with genai-prices. Unknown stays unknown: never zero, never a guess."""
+"""What tokens cost, by the price data that ships with genai-prices. Unknown stays unknown: never zero or a guess."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The mini-script of the simulated provider: lines of a step's prompt that begin with `!`. Pure; docs/agents.md tells it to people.
+"""The mini-script of the simulated provider: lines of a step's prompt that begin with `!`. Pure.
 
-`!think TEXT` · `!say TEXT` · `!json VALUE` (the answer) · `!tool NAME {json}` (ends the turn) · `!also NAME {json}` (in the same turn)
-· `!fail [SENTENCE]` · `!fail CODE [RETRY_AFTER] [always]` · `!cut [always]` · `!hang [SECONDS]` · `!stream N [PER_SECOND]`
-· `!stop REASON` · `!usage INPUT OUTPUT`. Other lines are the goal. Without any `!` line a canned answer is given.
+`!think TEXT` · `!say TEXT` · `!json VALUE` (the answer) · `!tool NAME {json}` (ends the turn) · `!also NAME {json}` (a
+further call of the same turn) · `!fail [SENTENCE]` · `!fail CODE [RETRY_AFTER] [always]` · `!cut [always]` ·
+`!hang [SECONDS]` · `!stream N [PER_SECOND]` · `!stop REASON` · `!usage INPUT OUTPUT`. Other lines are the goal. Without
+any `!` line a canned answer is given.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def parse_script(prompt: str) -> list[list[Action]]:
         action = _action(line.strip())
         if action is None:
             continue
-        if (action["do"] == "tool" and not action["also"] and _calls_tool(turn)) or (action["do"] != "tool" and _calls_tool(turn)):
+        if (action["do"] == "tool" and not action["also"] and _calls_tool(turn)) or (
+            action["do"] != "tool" and _calls_tool(turn)
+        ):
             script.append(turn)
             turn = []
         turn.append(action)

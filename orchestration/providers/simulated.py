@@ -1,7 +1,7 @@
 """The simulated provider: scripted and deterministic, asks no model, costs nothing, and says so in every answer.
 
-Its handle holds the whole turn, so that another process can take it up. The script is only read from the step's own prompt,
-never from files, documents or tool results.
+Its handle holds the whole turn, so that another process can take it up. The script is only read from the step's own
+prompt, never from files, documents or tool results.
 """
 
 from __future__ import annotations

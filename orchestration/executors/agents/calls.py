@@ -1,7 +1,7 @@
 """The tool calls of one turn: asked of policy, made at most once each, recorded before and after.
 
-Nothing a model writes widens what the step was granted. A call that needs a decision is left pending and the agent ends at a
-checkpoint; it goes on with the same call, under the same id, once policy answers otherwise.
+Nothing a model writes widens what the step was granted. A call that needs a decision is left pending and the agent
+ends at a checkpoint; it goes on with the same call, under the same id, once policy answers otherwise.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Calls:
         problem = self._problem(call, index, arguments)
         self._announce(call, arguments)
         if problem or arguments is None:
-            return self._refuse(call, problem or "")
+            self._refuse(call, problem)
+            return
         permission = self._host.permit(ToolCall(name=call.name, arguments=arguments, id=call.call_id))
         if permission.kind == "allowed":
             call.state, call.approval_id = "open", ""

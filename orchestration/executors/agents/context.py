@@ -1,4 +1,4 @@
-"""The documents attached to a prompt, within a budget of tokens. Pure, except that `read_documents` reads the workspace."""
+"""The documents attached to a prompt, within a budget of tokens. Pure, but for reading them in the workspace."""
 
 from __future__ import annotations
 

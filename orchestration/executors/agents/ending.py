@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestration.providers.base import ProviderError
 
+from .. import collecting
 from ..base import Outcome, StepContext
 from . import result
 from .state import AgentState
@@ -85,5 +86,19 @@ def complete(
         transcript = result.write_transcript(context.spool, told, state)
     except OSError as error:
         return replace(whole, extension={**extension, "transcript_error": error.strerror or "could not be written"})
-    found = result.kept_artifacts(context) if outcome.kind == "succeeded" else ()
-    return replace(whole, artifacts=(transcript, *found))
+    return _with_artifacts(replace(whole, artifacts=(transcript,)), context)
+
+
+def _with_artifacts(outcome: Outcome, context: StepContext) -> Outcome:
+    """What the agent kept and what the step names; an artifact that was promised and is missing fails the step."""
+    if outcome.kind in ("checkpoint", "canceled"):
+        return outcome
+    promised = outcome.kind == "succeeded"
+    try:
+        found = collecting.collect(context, context.spool / "found", strict=promised)
+    except (collecting.ArtifactError, OSError) as error:
+        said = (
+            str(error) if isinstance(error, collecting.ArtifactError) else f"Artifacts can't be kept: {error.strerror}."
+        )
+        return replace(outcome, kind="failed", reason="artifact", error=said) if promised else outcome
+    return replace(outcome, artifacts=(*outcome.artifacts, *found))

@@ -1,4 +1,4 @@
-"""What an agent asks of its host beyond the common contract. The worker implements it; a plain host gets safe defaults."""
+"""What an agent asks of its host beyond the common contract. The worker has it; a plain host gets safe defaults."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def record_usage(host: Host, key: str, usage: Usage, usd: Decimal | None) -> Non
 
 
 def within_budget(estimate: Estimate, budget: Mapping[str, Any]) -> Reservation:
-    """Whether this turn fits into `{max_tokens, max_cost_usd}`, with a shorter answer if need be. Pure; ledgers may use it."""
+    """Whether this turn fits into `{max_tokens, max_cost_usd}`, if need be with a shorter answer. Pure."""
     rooms, notices = [], []
     for room in _rooms(estimate, budget):
         if room.output_tokens is None:

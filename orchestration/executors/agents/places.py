@@ -1,7 +1,8 @@
-"""Where an agent's tool calls work: one spool folder for each call, and words cleaned of secrets before they leave it."""
+"""Where an agent's tool calls work: a spool folder for each, and words cleaned of secrets before they leave it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..base import Host, StepContext
@@ -23,7 +24,7 @@ class Places:
         """A call that was started is taken up where it was started, also when another attempt does it."""
         spool = Path(call.spool) if call.spool else self._context.spool / "calls" / call.call_id
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Place(self._context, self._host, spool, self._diff, lambda: self._watch.left)
+        return Place(replace(self._context, token=call.token), self._host, spool, self._diff, lambda: self._watch.left)
 
     def clean(self, text: str) -> str:
         if isinstance(self._host, HasRedaction):

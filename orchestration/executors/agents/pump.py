@@ -1,13 +1,14 @@
 """Runs one turn of a provider on a thread of its own, so that the agent can be canceled while the network is silent.
 
-The thread touches the provider alone; handle, events and result reach the agent through a queue, in order. After the handle
-it stops until the agent has stored it.
+The thread touches the provider alone; handle, events and result reach the agent through a queue, in order. After the
+handle it stops until the agent has stored it.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 
 from orchestration.providers.base import Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
 
@@ -24,6 +25,7 @@ class Pump:
         self._items: queue.Queue[Item] = queue.Queue(BACKLOG)
         self._stored = threading.Event()
         self._stopped = threading.Event()
+        self._over = False  # its last word was heard
         self._thread = threading.Thread(target=self._run, name=f"agent-{provider.name}", daemon=True)
 
     def begin(self) -> None:
@@ -31,19 +33,22 @@ class Pump:
 
     def next(self, timeout: float) -> Item | None:
         try:
-            return self._items.get(timeout=timeout)
+            item = self._items.get(timeout=timeout)
         except queue.Empty:
             return None
+        self._over = isinstance(item, TurnResult | ProviderError)
+        return item
 
     def go_on(self) -> None:
         """The handle is durable now."""
         self._stored.set()
 
     def stop(self) -> None:
-        """Wake and end the thread; an answer that comes later is canceled at the provider and thrown away."""
+        """Wake and end the thread if it still works; an answer that comes later is canceled and thrown away."""
         self._stopped.set()
         self._stored.set()
-        self._provider.abort()
+        if not self._over:
+            self._provider.abort()
 
     def _run(self) -> None:
         try:
@@ -60,16 +65,16 @@ class Pump:
             self._put(self._handle)
             self._stored.wait()
             if self._stopped.is_set():
-                return self._provider.cancel(self._handle)
+                self._provider.cancel(self._handle)
+                return
         for event in self._provider.events(self._handle, self._cursor):
             if self._stopped.is_set():
-                return None
+                return
             self._put(event)
         self._put(self._provider.collect(self._handle))
 
     def _put(self, item: Item) -> None:
         while not self._stopped.is_set():
-            try:
-                return self._items.put(item, timeout=0.5)
-            except queue.Full:
-                continue
+            with suppress(queue.Full):
+                self._items.put(item, timeout=0.5)
+                return

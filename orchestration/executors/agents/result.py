@@ -14,7 +14,7 @@ from jsonschema.exceptions import SchemaError
 
 from orchestration.providers.pricing import price_version
 
-from ..base import FoundArtifact, StepContext
+from ..base import FoundArtifact
 from .state import AgentState
 
 MAX_TEXT_OUTPUT = 64_000
@@ -77,11 +77,6 @@ def usage(state: AgentState) -> dict[str, Any]:
         "turns": state.turn,
         "tool_calls": state.tool_calls,
     }
-
-
-def kept_artifacts(context: StepContext) -> tuple[FoundArtifact, ...]:
-    """What the agent left with write_artifact, and what the step names."""
-    return ()
 
 
 def write_transcript(spool: Path, head: Mapping[str, Any], state: AgentState) -> FoundArtifact:

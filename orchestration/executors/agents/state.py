@@ -1,6 +1,6 @@
-"""Everything an agent must remember to go on in another process. Saved as the attempt's checkpoint; JSON and nothing else.
+"""Everything an agent must remember to go on in another process: the attempt's checkpoint, as JSON.
 
-A call's `state` is open (nobody has decided or made it), pending (waits for a decision) or started (its effect may have begun).
+A call's `state` is open (not decided, not made), pending (waits for a decision) or started (its effect may have begun).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Call:
     provider_call_id: str
     name: str
     arguments: str
+    token: int  # of the attempt that asked for it; its spool knows it by this
     state: str = "open"
     approval_id: str = ""
     spool: str = ""
@@ -55,7 +56,7 @@ class AgentState:
     def add_turn(self, result: TurnResult, usd: Decimal | None, token: int) -> None:
         """Take in a whole answer; its calls get ids of ours, whatever the model called them."""
         self.calls = [
-            Call(f"c{token}-{self.turn + 1}-{index}", call.provider_call_id, call.name, call.arguments)
+            Call(f"c{token}-{self.turn + 1}-{index}", call.provider_call_id, call.name, call.arguments, token)
             for index, call in enumerate(result.calls, 1)
             if result.finish == "tool_calls"
         ]

@@ -1,7 +1,7 @@
 """One turn of the model, however often it must be asked: start or take up, stream, wait, collect.
 
-Only a whole answer leaves this file. A cut stream is taken up where the provider can do that, else the turn is asked anew;
-nothing of it has been carried out yet, so that is safe.
+Only a whole answer leaves this file. A cut stream is taken up where the provider can do that, else the turn is asked
+anew; nothing of it has been carried out yet, so that is safe.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAVE_CURSOR_EVERY = 2.0  # seconds; what came later is streamed again and passed
 
 @dataclass
 class Progress:
-    """Where the turn stands: the handle that can be taken up, its cursor, and the log offset that belongs to the cursor."""
+    """Where the turn stands: its handle, the cursor, and the log offset that belongs to the cursor."""
 
     handle: Handle | None = None
     cursor: int = 0
@@ -66,7 +66,7 @@ class Turn:
         return result
 
     def _decide(self, number: int, progress: Progress, error: ProviderError, lost: Callable[[], None]) -> None:
-        """After a fault: give up, or wait and let the caller ask again, on the same answer where it can still be had."""
+        """Give up, or wait and let the caller ask again: for the same answer where it can still be had."""
         gone = error.kind in ("not_found", "lost") and progress.handle is not None
         if not (error.retryable or gone) or progress.tries >= self._policy.max_tries:
             raise error

@@ -42,7 +42,7 @@ Run = Callable[[Mapping[str, Any], Place], ToolOutput]
 
 @dataclass(frozen=True)
 class Tool:
-    """`effects` is False for a tool that only reads. `take_up` continues a call whose start was recorded and whose end was not."""
+    """`effects`: False where it only reads. `take_up` goes on with a call that was started and has no result."""
 
     name: str
     description: str

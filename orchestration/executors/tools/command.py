@@ -1,4 +1,4 @@
-"""The tool that runs a command: the same executor, supervisor and sandbox as a command step, in a spool folder of the call.
+"""The tool that runs a command: under the supervisor and in the sandbox of a command step, in the call's own spool.
 
 A call whose process died under way is taken up in that folder: its result is adopted, never a second one made.
 """
@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestration.spool import Exit, Spool
+
 from .. import base
+from ..command import judge
+from ..supervised import Supervised
 from . import paths
 from .base import Place, Tool, ToolOutput, parameters, text
 
@@ -74,22 +78,23 @@ def take_up_command(arguments: Mapping[str, Any], place: Place) -> ToolOutput:
 
 
 def _follow(arguments: Mapping[str, Any], place: Place, handle: Mapping[str, Any] | None) -> ToolOutput:
-    from .. import executor_for
-
     seconds = min(float(arguments.get("timeout_seconds", DEFAULT_SECONDS)), MAX_SECONDS, max(1.0, place.seconds_left()))
+    context = replace(place.context, spool=place.spool, secrets={}, timeout_seconds=seconds, handle=handle)
     host = CommandHost(place)
-    definition = {"type": "command", "command": arguments["command"], "cwd": arguments.get("cwd")}
-    context = replace(
-        place.context,
-        step_type="command",
-        definition={key: value for key, value in definition.items() if value},
-        spool=place.spool,
-        secrets={},
+    command = Supervised(
+        context,
+        host,
+        Spool(place.spool),
+        line=str(arguments["command"]),
+        cwd=str(arguments.get("cwd") or ""),
         timeout_seconds=seconds,
-        handle=handle,
-        checkpoint=None,
     )
-    return _told(executor_for("command").execute(context, host), host.text, seconds)
+    end = command.start() if handle is None else command.take_up()
+    return _told(end if isinstance(end, base.Outcome) else ended(end, context), host.text, seconds)
+
+
+def ended(end: Exit, context: base.StepContext) -> base.Outcome:
+    return replace(judge(end, context), group_empty=end.group_empty)
 
 
 def _told(outcome: base.Outcome, output: str, seconds: float) -> ToolOutput:

@@ -1,6 +1,7 @@
-"""Files beneath a root, opened one component after the other so that no link and no race leads out of it.
+"""Files of the workspace for an agent's tools: read whole, written in one step, listed.
 
-Symbolic links are never followed, special files never opened, and a repository's `.git` is nobody's business here.
+A path is checked once by what it resolves to, then opened one component after the other without following anything, so
+that no race leads out. Special files are never opened, and a repository's `.git` is nobody's business here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+
+from orchestration.workspace import Workspace, WorkspaceError
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -21,19 +24,17 @@ class PathRefused(Exception):
 
 
 def components(root: Path, path: str) -> list[str]:
-    """The names on the way from the root to `path`; absolute paths count only where they lie in the root."""
-    if "\0" in path:
-        raise PathRefused("the path holds a NUL byte")
+    """The names on the way from the root to `path`, links inside the root resolved; nothing outside it has any."""
     given = PurePosixPath(path.strip() or ".")
-    if given.is_absolute():
-        if not given.is_relative_to(root):
-            raise PathRefused("the path lies outside the workspace")
+    if given.is_absolute() and given.is_relative_to(root):
         given = given.relative_to(root)
-    if ".." in given.parts:
-        raise PathRefused("the path must not contain ..")
-    if any(part.lower() == HIDDEN for part in given.parts):
+    try:
+        real = PurePosixPath(Workspace(root).within(str(given)))
+    except WorkspaceError as error:
+        raise PathRefused(str(error)) from None
+    if any(part.lower() == HIDDEN for part in (*given.parts, *real.parts)):
         raise PathRefused("the repository's .git folder is not for tools")
-    return list(given.parts)
+    return list(real.parts)
 
 
 @contextmanager
