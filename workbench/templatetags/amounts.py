@@ -22,9 +22,7 @@ def tokens(count: int | None) -> str:
         return "unknown"
     if count < 10_000:
         return f"{count:,}"
-    return (
-        f"{count / 1000:,.1f}k" if count < 1_000_000 else f"{count / 1_000_000:,.2f}M"
-    )
+    return f"{count / 1000:,.1f}k" if count < 1_000_000 else f"{count / 1_000_000:,.2f}M"
 
 
 @register.filter

@@ -140,7 +140,7 @@ def mark(noun: str, state: str) -> SafeString:
     tone, name = look(noun, state)
     words = label(noun, state)
     return format_html(
-        '<span class="mark tone-{}" data-state="{}" title="{}">{}<span class="visually-hidden">{}</span></span>',
+        '<span class="glyph tone-{}" data-state="{}" title="{}">{}<span class="visually-hidden">{}</span></span>',
         tone,
         state,
         words,

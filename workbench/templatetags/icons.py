@@ -18,3 +18,9 @@ def icon(name: str, extra: str = "") -> SafeString:
         static(SPRITE),
         name,
     )
+
+
+@register.simple_tag
+def sprite() -> str:
+    """Where the sprite lies, for drawings that place a symbol themselves."""
+    return static(SPRITE)

@@ -57,9 +57,7 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString |
         return "–"
     if end is not None:
         return duration((end - start).total_seconds())
-    return _time_element(
-        start, duration((timezone.now() - start).total_seconds()), "data-elapsed"
-    )
+    return _time_element(start, duration((timezone.now() - start).total_seconds()), "data-elapsed")
 
 
 def _time_element(when: datetime, words: str, role: str) -> SafeString:

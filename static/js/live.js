@@ -1,0 +1,114 @@
+// The live channel: htmx's websocket extension does the connecting; here are the cursor, the dot, and what may be touched.
+// Every message carries #live-cursor with the last sequence number in it, and a connection begins with it: nothing is
+// missed and nothing is shown twice. Pausing closes the socket; going on catches up from the cursor.
+(() => {
+  const WORDS = { live: "Live", "catching-up": "Catching up", paused: "Paused", offline: "Offline, trying again", closed: "Offline" };
+  const POLL_AFTER = 3;
+  let socket = null;
+  let failures = 0;
+  let paused = false;
+  let again = 0;
+
+  const cursor = () => document.getElementById("live-cursor")?.dataset.sequence || "0";
+
+  function show(state) {
+    document.querySelectorAll("[data-live-toggle]").forEach((dot) => {
+      dot.dataset.live = state;
+      dot.setAttribute("aria-pressed", String(state === "paused"));
+      dot.querySelector("[data-live-word]").textContent = WORDS[state];
+    });
+    document.documentElement.dataset.live = state;
+  }
+
+  function connect(url) {
+    const address = new URL(url);
+    address.searchParams.set("after", cursor());
+    show("catching-up");
+    socket = new WebSocket(address);
+    return socket;
+  }
+
+  const targetOf = (element) => {
+    const [, selector] = (element.getAttribute("hx-swap-oob") || "").split(/:(.*)/);
+    return selector ? document.querySelector(selector) : document.getElementById(element.id);
+  };
+  const isShown = (element) => element.firstElementChild?.id && document.getElementById(element.firstElementChild.id);
+  const isInsertion = (element) => (element.getAttribute("hx-swap-oob") || "").includes(":");
+
+  // A message names everything that changed; a page keeps what it shows and ignores the rest.
+  function keepWhatIsHere(text) {
+    const parsed = document.createElement("template");
+    parsed.innerHTML = text;
+    [...parsed.content.children].forEach((element) => {
+      if (!targetOf(element) || (isInsertion(element) && isShown(element))) element.remove();
+    });
+    return parsed.innerHTML;
+  }
+
+  function changedSteps(text) {
+    const parsed = document.createElement("template");
+    parsed.innerHTML = text;
+    return [...parsed.content.querySelectorAll("[data-step]")].map((element) => element.dataset.step);
+  }
+
+  function tell(steps) {
+    document.dispatchEvent(new CustomEvent("live:changed", { detail: { steps } }));
+  }
+
+  htmx.createWebSocket = connect;
+  htmx.config.wsReconnectDelay = (tries) => Math.random() * Math.min(15000, 500 * 2 ** tries);
+  htmx.defineExtension("live", { transformResponse: (text) => keepWhatIsHere(text) });
+
+  // What a reader has opened or typed stays as it is when the part around it is drawn anew.
+  const isDirty = (node) => node.matches?.("textarea, input:not([type=hidden])") && node.value !== node.defaultValue;
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !isDirty(node) && !node.matches?.("[data-log]");
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details"));
+
+  document.addEventListener("htmx:wsOpen", () => { failures = 0; });
+  document.addEventListener("htmx:wsAfterMessage", (event) => {
+    show("live");
+    tell(changedSteps(event.detail.message));
+  });
+  document.addEventListener("htmx:wsClose", (event) => {
+    const { code } = event.detail.event;
+    if (paused) return show("paused");
+    show(code === 1000 || code >= 4000 ? "closed" : "offline");
+    failures += 1;
+    if (failures >= POLL_AFTER) poll();
+  });
+
+  // Where sockets don't get through, the same partials come by request.
+  function poll() {
+    const url = document.getElementById("live")?.dataset.pollUrl;
+    clearTimeout(again);
+    if (!url || paused || failures < POLL_AFTER) return;
+    htmx.ajax("GET", `${url}?after=${cursor()}`, { target: "#live", swap: "none" }).finally(() => {
+      again = setTimeout(poll, 3000);
+      tell([]);
+    });
+  }
+
+  function toggle() {
+    const element = document.getElementById("live");
+    if (!element) return;
+    paused = !paused;
+    if (paused) {
+      socket?.close(1000);
+      show("paused");
+    } else {
+      element.dispatchEvent(new CustomEvent("live:resume"));
+      htmx.process(replacement(element));
+    }
+  }
+
+  // A new element is a new connection; the old one's timers see that it has left the page and stop.
+  function replacement(element) {
+    const fresh = element.cloneNode(true);
+    element.replaceWith(fresh);
+    return fresh;
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-live-toggle]")) toggle();
+  });
+})();

@@ -1,0 +1,260 @@
+// The log: opens at its end, follows until the reader scrolls, never moves under the eye.
+// Lines come from the server as real text; here they are coloured, and more are fetched as they are needed.
+import { AnsiUp } from "../vendor/ansi_up-6.0.6/ansi_up.js";
+
+const PAGE = 1000;
+const LINE_HEIGHT = 20;
+
+// --- Painting ---------------------------------------------------------------------------------------------------
+
+// The parser is ansi_up's; the elements are made here, so that no markup and no style attribute comes from output.
+class Painter extends AnsiUp {
+  transform_to_html(fragment) {
+    this.found.push({ ...fragment });
+    return "";
+  }
+
+  process_hyperlink(packet) {
+    this.found.push({ text: packet.text });
+    return "";
+  }
+
+  paint(text) {
+    this.found = [];
+    this.ansi_to_html(text);
+    return this.found.map(element);
+  }
+}
+
+function element(fragment) {
+  const classes = ["bold", "faint", "italic", "underline"].filter((name) => fragment[name]).map((name) => `ansi-${name}`);
+  const span = document.createElement("span");
+  colour(span, classes, fragment.fg, "fg", "color");
+  colour(span, classes, fragment.bg, "bg", "backgroundColor");
+  span.textContent = fragment.text;
+  if (!classes.length && !span.style.length) return document.createTextNode(fragment.text);
+  if (classes.length) span.className = classes.join(" ");
+  return span;
+}
+
+function colour(span, classes, found, kind, property) {
+  if (!found) return;
+  if (found.class_name === "truecolor") span.style[property] = `rgb(${found.rgb.join(",")})`;
+  else classes.push(`${found.class_name}-${kind}`);
+}
+
+// Colour codes pass. Any other control, and whatever hides or turns text around, is shown as a visible mark.
+const SGR = /(\x1b\[[0-9;]*m)/;
+const HIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+function visible(character) {
+  const code = character.codePointAt(0);
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+}
+
+const safe = (text) => text.split(SGR).map((part, at) => (at % 2 ? part : part.replace(HIDDEN, visible))).join("");
+
+function paintBlock(block) {
+  const painter = new Painter();
+  painter.use_classes = true;
+  block.querySelectorAll(".log-line > span").forEach((span) => {
+    const text = span.textContent;
+    if (/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/.test(text) || painter.fg || painter.bold) {
+      span.replaceChildren(...painter.paint(safe(text)));
+    }
+  });
+  const count = Number(block.dataset.last) - Number(block.dataset.first) + 1;
+  block.style.containIntrinsicSize = `auto ${count * LINE_HEIGHT}px`;
+}
+
+// --- One viewer -------------------------------------------------------------------------------------------------
+
+class Log {
+  constructor(root) {
+    this.root = root;
+    this.scroll = root.querySelector("[data-log-scroll]");
+    this.following = !root.dataset.chosen;
+    this.busy = false;
+    root.querySelectorAll(".log-block").forEach(paintBlock);
+    this.restoreOptions();
+    this.scroll.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    root.addEventListener("click", (event) => this.clicked(event));
+    if (root.dataset.chosen) this.showLine(root.dataset.chosen);
+    else this.toEnd();
+    this.drawFollow();
+  }
+
+  get blocks() { return [...this.scroll.querySelectorAll(".log-block")]; }
+  get first() { return Number(this.blocks[0]?.dataset.first || 1); }
+  get last() { return Number(this.blocks.at(-1)?.dataset.last || 0); }
+  get total() { return Number(this.root.querySelector("[data-log-count]")?.dataset.total || this.root.dataset.total); }
+  get isAtEnd() { return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 12; }
+
+  toEnd() {
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.before = this.scroll.scrollTop;
+  }
+
+  // Only the reader's own scrolling changes following: upwards ends it, reaching the end begins it.
+  scrolled() {
+    const top = this.scroll.scrollTop;
+    if (top < this.before - 2) this.following = false;
+    if (this.isAtEnd && this.last >= this.total) this.following = true;
+    this.before = top;
+    if (top < 200 && this.first > 1) this.earlier();
+    if (this.isAtEnd && this.last < this.total) this.later();
+    this.drawFollow();
+  }
+
+  async fetchBlock(parameters) {
+    const url = new URL(this.root.dataset.linesUrl, location.href);
+    Object.entries(parameters).forEach(([name, value]) => url.searchParams.set(name, value));
+    const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    if (!answer.ok) return null;
+    const parsed = document.createElement("template");
+    parsed.innerHTML = await answer.text();
+    const block = parsed.content.querySelector(".log-block");
+    if (block) paintBlock(block);
+    return block;
+  }
+
+  async once(work) {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      await work();
+    } finally {
+      this.busy = false;
+      this.drawFollow();
+    }
+  }
+
+  earlier() {
+    return this.once(async () => {
+      const block = await this.fetchBlock({ before: this.first, limit: PAGE });
+      if (!block?.children.length) return;
+      const height = this.scroll.scrollHeight;
+      this.blocks[0].before(block);
+      this.scroll.scrollTop += this.scroll.scrollHeight - height;
+      this.before = this.scroll.scrollTop;
+      this.drawEarlier();
+    });
+  }
+
+  later() {
+    return this.once(async () => {
+      const block = await this.fetchBlock({ after: this.last, limit: PAGE });
+      if (!block) return;
+      if (!("open" in block.dataset)) delete this.root.dataset.open;
+      if (!block.children.length) return;
+      this.scroll.querySelector("[data-log-empty]")?.remove();
+      const place = this.blocks.at(-1);
+      if (place) place.after(block);
+      else this.scroll.append(block);
+      if (this.following) this.toEnd();
+    });
+  }
+
+  // The counter in the bar is the bell: the socket redraws it, and what is missing is fetched.
+  async check() {
+    if (this.following && this.last < this.total) await this.later();
+    this.drawFollow();
+  }
+
+  drawEarlier() {
+    const button = this.scroll.querySelector("[data-log-earlier]");
+    if (!button) return;
+    if (this.first <= 1) button.remove();
+    else button.textContent = `↑ ${(this.first - 1).toLocaleString("en")} earlier lines`;
+  }
+
+  drawFollow() {
+    const button = this.root.querySelector("[data-log-follow]");
+    const missing = this.total - this.last;
+    button.hidden = this.following || (!("open" in this.root.dataset) && missing <= 0 && this.isAtEnd);
+    button.lastChild.textContent = missing > 0 ? `${missing.toLocaleString("en")} new lines` : "To the end";
+  }
+
+  async follow() {
+    this.following = true;
+    if (this.total - this.last > 2 * PAGE) await this.jump(this.total);
+    while (this.last < this.total && !this.busy) {
+      const had = this.last;
+      await this.later();
+      if (this.last === had) break;
+    }
+    this.toEnd();
+    this.drawFollow();
+  }
+
+  jump(line) {
+    return this.once(async () => {
+      const block = await this.fetchBlock({ after: Math.max(0, line - PAGE / 2), limit: PAGE });
+      if (!block) return;
+      this.blocks.forEach((old) => old.remove());
+      this.scroll.append(block);
+    });
+  }
+
+  async showLine(number) {
+    this.following = false;
+    if (number < this.first || number > this.last) await this.jump(Number(number));
+    const line = this.scroll.querySelector(`#L${CSS.escape(number)}`);
+    if (!line) return;
+    this.scroll.querySelector(".chosen")?.classList.remove("chosen");
+    line.classList.add("chosen");
+    this.scroll.scrollTop = line.offsetTop - this.scroll.clientHeight / 3;
+    this.before = this.scroll.scrollTop;
+  }
+
+  clicked(event) {
+    const target = event.target.closest("[data-line], [data-hit], [data-log-option], [data-log-follow], [data-log-earlier]");
+    if (!target) return;
+    const { line, hit, logOption } = target.dataset;
+    if (line || hit) {
+      event.preventDefault();
+      history.replaceState(history.state, "", target.href);
+      this.showLine(line || hit);
+    } else if (logOption) this.toggle(logOption);
+    else if ("logFollow" in target.dataset) this.follow();
+    else this.earlier();
+  }
+
+  toggle(option) {
+    localStorage.setItem(`log-${option}`, option in this.root.dataset ? "off" : "on");
+    this.restoreOptions();
+  }
+
+  restoreOptions() {
+    ["wrap", "stamps"].forEach((option) => {
+      const on = (localStorage.getItem(`log-${option}`) || (option === "wrap" ? "on" : "off")) === "on";
+      this.root.toggleAttribute(`data-${option}`, on);
+      this.root.querySelector(`[data-log-option="${option}"]`).setAttribute("aria-pressed", String(on));
+    });
+  }
+}
+
+const viewers = new WeakMap();
+
+function begin() {
+  document.querySelectorAll("[data-log]").forEach((root) => {
+    if (!viewers.has(root)) viewers.set(root, new Log(root));
+  });
+}
+
+function check() {
+  if (document.documentElement.dataset.live === "paused") return;
+  document.querySelectorAll("[data-log]").forEach((root) => viewers.get(root)?.check());
+}
+
+begin();
+document.addEventListener("htmx:afterSettle", begin);
+document.addEventListener("live:changed", check);
+// Should the bell be lost, an open log still goes on.
+setInterval(() => {
+  document.querySelectorAll("[data-log][data-open]").forEach((root) => {
+    const log = viewers.get(root);
+    if (log?.following && document.documentElement.dataset.live !== "paused" && !document.hidden) log.later();
+  });
+}, 5000);
