@@ -71,9 +71,7 @@ class Retry(Shape):
     """Automatic retries: attempt n+1 starts backoff_seconds * backoff_factor ** (n - 1) after attempt n."""
 
     max_attempts: Annotated[Count, Field(ge=1, le=100)] = 1
-    backoff_seconds: Annotated[
-        float, BeforeValidator(_plain_number), Field(ge=0, le=86_400, allow_inf_nan=False)
-    ] = 5.0
+    backoff_seconds: Annotated[float, BeforeValidator(_plain_number), Field(ge=0, le=86_400, allow_inf_nan=False)] = 5.0
     backoff_factor: Annotated[float, BeforeValidator(_plain_number), Field(ge=1, le=10, allow_inf_nan=False)] = 2.0
 
 

@@ -14,7 +14,7 @@ from django_fsm import TransitionNotAllowed
 
 from orchestration.engine import rows
 from orchestration.engine.errors import NotFound, WrongState
-from orchestration.engine.image import Image
+from orchestration.engine.image import Image, PlanImage
 from orchestration.models import Event, StepRun, WorkflowRun
 from policy import audit
 from policy.actors import Actor
@@ -46,11 +46,17 @@ class Change:
         return place
 
     def move(
-        self, place: int, name: str, *arguments: Any, reason: str = "", data: Mapping[str, Any] | None = None, **columns: Any
+        self,
+        place: int,
+        name: str,
+        *arguments: Any,
+        reason: str = "",
+        data: Mapping[str, Any] | None = None,
+        **columns: Any,
     ) -> StepRun:
         """One arrow of the step's machine, with the columns that go with it. Raises WrongState."""
         step = self.image.steps[place]
-        before = step.state
+        before = str(step.state)
         method = getattr(step, name)
         try:
             method(*arguments)
@@ -58,23 +64,21 @@ class Change:
             raise WrongState(
                 f"Step {step.key!r} is {step.get_state_display().lower()}; that can't be done now.", state=before
             ) from None
+        self._moved.setdefault(place, (before, set()))[1].add("state")
         self.set(place, state_reason=reason, **columns)
-        self._moved[place][1].add("state")
-        self.image.states[place] = step.state
+        self.image.states[place] = str(step.state)
         self.settled.add(place)
         if step.state == "ready":
             self.nudges.add(step.pk)
         else:
             self.nudges.discard(step.pk)
-        self.event(
-            _EVENT_OF[name], step.key, {"from": before, "to": str(step.state), "reason": reason, **(data or {})}
-        )
+        self.event(_EVENT_OF[name], step.key, {"from": before, "to": str(step.state), "reason": reason, **(data or {})})
         return step
 
     def set(self, place: int, **columns: Any) -> None:
         """Columns of a step that change without an arrow."""
         step = self.image.steps[place]
-        self._moved.setdefault(place, (step.state, set()))
+        self._moved.setdefault(place, (str(step.state), set()))
         for name, value in columns.items():
             if getattr(step, name) != value:
                 setattr(step, name, value)
@@ -124,6 +128,17 @@ class Change:
             **what,
         )
         self._audits.append((len(self._events) - 1, entry))
+
+    def flush_steps(self) -> None:
+        """Write what was moved so far; a replan then puts other steps in their places."""
+        self._write_steps()
+        self._moved.clear()
+
+    def use_plan(self, plan: PlanImage, steps: list[StepRun]) -> None:
+        """Go on under another plan version. Call after flush_steps."""
+        self.image = Image(self.run, plan, steps, [str(step.state) for step in steps])
+        self.settled.clear()
+        self.nudges.clear()
 
     def flush(self) -> None:
         """Write it all. Call once, last."""

@@ -37,7 +37,9 @@ def pause_run(run_id: uuid.UUID, *, reason: str, by: Actor) -> WorkflowRun:
     return _act(run_id, by, reason, body)
 
 
-def resume_run(run_id: uuid.UUID, *, reason: str, by: Actor, step_key: str = "", impact_digest: str = "") -> WorkflowRun:
+def resume_run(
+    run_id: uuid.UUID, *, reason: str, by: Actor, step_key: str = "", impact_digest: str = ""
+) -> WorkflowRun:
     """Go on from the last checkpoint: lift the pause, and do interrupted steps again."""
 
     def body(change: Change) -> WorkflowRun:
@@ -85,9 +87,7 @@ def cancel_within(change: Change) -> None:
     change.after_commit.append(lambda: dispatch.control_changed(run_id))
 
 
-def retry_step(
-    run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor, impact_digest: str = ""
-) -> WorkflowRun:
+def retry_step(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor, impact_digest: str = "") -> WorkflowRun:
     """Do a failed, interrupted or waiting step again now; its gates are formed afresh."""
 
     def body(change: Change) -> WorkflowRun:
@@ -112,8 +112,16 @@ def again(change: Change, place: int, reason: str) -> None:
     if step.approval is not None:
         gates.supersede(change, place, step.approval)
     change.move(
-        place, "retry", series_start=step.attempt, losses=0, approval_id=None, execution_run_id=None, finished_at=None,
-        error="", exit_code=None, data={"asked_reason": reason},
+        place,
+        "retry",
+        series_start=step.attempt,
+        losses=0,
+        approval_id=None,
+        execution_run_id=None,
+        finished_at=None,
+        error="",
+        exit_code=None,
+        data={"asked_reason": reason},
     )
     step.approval = None
 
@@ -141,8 +149,15 @@ def skip_step(
             return change.run
         if change.image.steps[place].approval is not None:
             gates.supersede(change, place, change.image.steps[place].approval)
-        change.move(place, "skip", reason="skipped", outputs=asked["outputs"], finished_at=change.now, due_at=None,
-                    data={"evidence": evidence, "asked_reason": reason})
+        change.move(
+            place,
+            "skip",
+            reason="skipped",
+            outputs=asked["outputs"],
+            finished_at=change.now,
+            due_at=None,
+            data={"evidence": evidence, "asked_reason": reason},
+        )
         change.audited("step.skipped", step=step_key, reason=reason, after={"evidence": evidence})
         return change.run
 
@@ -162,13 +177,26 @@ def skip_needs_approval(change: Change, place: int) -> bool:
 
 def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -> None:
     step = change.image.steps[place]
-    if change.image.states[place] not in ("failed", "interrupted", "pending", "retry_wait", "ready", "awaiting_approval"):
-        raise WrongState(f"Step {step.key!r} is {step.get_state_display().lower()}; it can't be skipped now.",
-                         state=step.state, allowed_actions=allowed_actions(change.run, change.image.states))
+    if change.image.states[place] not in (
+        "failed",
+        "interrupted",
+        "pending",
+        "retry_wait",
+        "ready",
+        "awaiting_approval",
+    ):
+        raise WrongState(
+            f"Step {step.key!r} is {step.get_state_display().lower()}; it can't be skipped now.",
+            state=step.state,
+            allowed_actions=allowed_actions(change.run, change.image.states),
+        )
     if step.approval is not None:
         if step.approval.kind == ApprovalKind.SKIP and step.approval.state == "pending":
-            raise WrongState(f"Somebody asked to skip {step.key!r} already; that waits for a decision.",
-                             state=step.state, allowed_actions=allowed_actions(change.run, change.image.states))
+            raise WrongState(
+                f"Somebody asked to skip {step.key!r} already; that waits for a decision.",
+                state=step.state,
+                allowed_actions=allowed_actions(change.run, change.image.states),
+            )
         gates.supersede(change, place, step.approval)
     verdict = gates.verdict_now(change, place)
     facts = {**gates.facts_of(change, place, verdict), "skip": dict(asked)}
@@ -188,8 +216,15 @@ def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -
         requested_at=change.now,
         requested_by_id=by.user_id,
     )
-    change.move(place, "ask_skip", reason="skip_asked", approval_id=approval.pk, digest=approval.digest,
-                due_at=None, data={"approval": str(approval.pk), "asked_reason": asked["reason"]})
+    change.move(
+        place,
+        "ask_skip",
+        reason="skip_asked",
+        approval_id=approval.pk,
+        digest=approval.digest,
+        due_at=None,
+        data={"approval": str(approval.pk), "asked_reason": asked["reason"]},
+    )
     step.approval = approval
     change.audited("step.skip_asked", step=step.key, reason=asked["reason"], payload_digest=approval.digest)
     change.event("approval.requested", step.key, gates.requested(approval))
@@ -217,8 +252,16 @@ def resolve_step(
             access.require(by, access.Permission.DECIDE, change.run.project)
             _refuse_author(change, by)
         _check_outputs(change, place, dict(outputs or {}))
-        change.move(place, "resolve", outcome, reason="resolved", outputs=dict(outputs or {}), finished_at=change.now,
-                    error="" if outcome == "succeeded" else reason, data={"evidence": evidence, "asked_reason": reason})
+        change.move(
+            place,
+            "resolve",
+            outcome,
+            reason="resolved",
+            outputs=dict(outputs or {}),
+            finished_at=change.now,
+            error="" if outcome == "succeeded" else reason,
+            data={"evidence": evidence, "asked_reason": reason},
+        )
         change.audited("step.resolved", step=step_key, reason=reason, after={"outcome": outcome, "evidence": evidence})
         return change.run
 

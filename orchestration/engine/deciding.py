@@ -61,9 +61,7 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 def _tell(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:
     key = change.image.steps[place].key
-    change.event(
-        "approval.decided", key, {"approval": str(approval.pk), "decision": decision, "reason": reason}
-    )
+    change.event("approval.decided", key, {"approval": str(approval.pk), "decision": decision, "reason": reason})
     change.audited(
         f"approval.{decision}",
         step=key,
@@ -96,7 +94,9 @@ def _approved(change: Change, place: int, approval: Approval) -> None:
         approval.consume()
         approval.consumed_at = change.now
         approval.save(update_fields=["state", "consumed_at"])
-        outputs = {"approved_by": ", ".join(sorted(d.user.get_username() for d in approvals.counted_decisions(approval)))}
+        outputs = {
+            "approved_by": ", ".join(sorted(d.user.get_username() for d in approvals.counted_decisions(approval)))
+        }
         change.move(place, "approved", finished_at=change.now, outputs=outputs)
     else:
         change.move(place, "approved")
@@ -119,8 +119,16 @@ def finish_skip(change: Change, place: int, approval: Approval) -> None:
     approval.save(update_fields=["state", "consumed_at"])
     asked = approval.facts.get("skip", {})
     change.move(
-        place, "skip", reason="skipped", outputs=asked.get("outputs", {}), finished_at=change.now,
+        place,
+        "skip",
+        reason="skipped",
+        outputs=asked.get("outputs", {}),
+        finished_at=change.now,
         data={"evidence": asked.get("evidence", ""), "asked_reason": asked.get("reason", "")},
     )
-    change.audited("step.skipped", step=change.image.steps[place].key, reason=asked.get("reason", ""),
-                   after={"evidence": asked.get("evidence", ""), "outputs": asked.get("outputs", {})})
+    change.audited(
+        "step.skipped",
+        step=change.image.steps[place].key,
+        reason=asked.get("reason", ""),
+        after={"evidence": asked.get("evidence", ""), "outputs": asked.get("outputs", {})},
+    )

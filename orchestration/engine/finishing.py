@@ -37,7 +37,7 @@ def finish_attempt(
     assignment: Assignment, outcome: Outcome, *, owner: str, left: Left = Left(), start_next: bool = True
 ) -> Assignment | None:
     """Write how an attempt ended; answer the next one if this worker may go on. Raises LostAttempt."""
-    worker = Actor.system(f"worker:{owner}"[:150])
+    worker = Actor.system("worker")
 
     def body(change: Change) -> Assignment | None:
         place = change.step(assignment.step_key)

@@ -64,9 +64,7 @@ def _with_plan_env(plan: PlanImage, place: int) -> dict[str, Any]:
 
 def _restored(saved: Mapping[str, Any]) -> Verdict:
     reasons = tuple(risk.Reason(**reason) for reason in saved["reasons"])
-    return Verdict(
-        saved["verdict"], saved["risk"], reasons, saved["rules_version"], tuple(saved.get("approvers", ()))
-    )
+    return Verdict(saved["verdict"], saved["risk"], reasons, saved["rules_version"], tuple(saved.get("approvers", ())))
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
@@ -122,8 +120,17 @@ def ask(change: Change, place: int, *, arrow: str, verdict: Verdict, reason: str
     """Write the request for a decision and put the step behind it."""
     step = change.image.steps[place]
     approval = _request(change, place, verdict)
-    change.move(place, arrow, reason=reason, approval_id=approval.pk, digest=approval.digest, error="",
-                risk=approval.risk, verdict=verdict_data(verdict), data={"approval": str(approval.pk)})
+    change.move(
+        place,
+        arrow,
+        reason=reason,
+        approval_id=approval.pk,
+        digest=approval.digest,
+        error="",
+        risk=approval.risk,
+        verdict=verdict_data(verdict),
+        data={"approval": str(approval.pk)},
+    )
     step.approval = approval
     change.event("approval.requested", step.key, requested(approval))
     return approval

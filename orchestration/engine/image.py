@@ -49,7 +49,7 @@ def load(run_id: uuid.UUID) -> Image:
     steps: list[Any] = [None] * len(plan.keys)
     for step in StepRun.objects.filter(run=run).exclude(state="superseded"):
         steps[plan.place[step.key]] = step
-    return Image(run, plan, steps, [step.state for step in steps])
+    return Image(run, plan, steps, [str(step.state) for step in steps])
 
 
 @functools.lru_cache(maxsize=128)

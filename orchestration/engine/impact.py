@@ -41,7 +41,13 @@ def sheet(change: Change, action: str, step_key: str) -> dict[str, Any]:
         "expected_cost_usd": _expected_cost(change, todo),
         "digest": canonical.digest(
             "ccdash-impact-v1",
-            {"action": action, "step": step_key, "states": change.image.states, "plan": change.image.plan.digest, **found},
+            {
+                "action": action,
+                "step": step_key,
+                "states": change.image.states,
+                "plan": change.image.plan.digest,
+                **found,
+            },
         ),
     }
 
@@ -114,7 +120,10 @@ def _expected_seconds(change: Change, places: Sequence[int]) -> float | None:
 
 def _past(change: Change, places: Sequence[int]) -> Mapping[str, list[float]]:
     rows = StepRun.objects.filter(
-        run__workflow_id=change.run.workflow_id, key__in=_keys(change, places), state="succeeded", started_at__isnull=False
+        run__workflow_id=change.run.workflow_id,
+        key__in=_keys(change, places),
+        state="succeeded",
+        started_at__isnull=False,
     ).order_by("-id")[:500]
     times: dict[str, list[float]] = {}
     for key, start, end in rows.values_list("key", "started_at", "finished_at"):

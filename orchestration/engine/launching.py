@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestration import events, plan_rules, workspace
+from orchestration import events, git, plan_rules, repositories
 from orchestration.engine import gates, planning, promoting
 from orchestration.engine.change import Change
 from orchestration.engine.door import database_now
@@ -98,16 +98,16 @@ def check_gates(project: Project, plan: PlanImage, *, authors: list[int]) -> Non
 
 
 def find_ground(project: Project) -> Ground:
-    """The repository as it is now. Raises Unlaunchable with what to do about it."""
-    try:
-        facts = workspace.inspect_repository(Path(project.path))
-    except workspace.WorkspaceError as error:
-        raise Unlaunchable(str(error), code="workspace") from error
+    """The repository as it is now, by one look. Raises Unlaunchable with what to do about it."""
+    path = Path(project.path)
+    look = git.ask("rev-parse", "HEAD^{commit}", "HEAD^{tree}", cwd=path) if path.is_dir() else None
+    if look is not None and look.code == 0:
+        commit, tree = look.text.split()
+        return Ground("worktree", commit, tree)
+    facts = repositories.inspect_repository(path)
     if facts.problem:
-        raise Unlaunchable(facts.problem, code="workspace")
-    if facts.kind == "folder":
-        return Ground("folder")
-    return Ground("worktree", facts.head_commit, facts.head_tree)
+        raise Unlaunchable(f"{facts.problem} ({project.path})", code="workspace")
+    return Ground("folder")
 
 
 def is_admissible(project: Project, kind: str) -> bool:
@@ -147,10 +147,14 @@ def _create(
         deadline_at=now + timedelta(seconds=timeout) if timeout else None,
     )
     run.save(force_insert=True)
-    steps = StepRun.objects.bulk_create([_step_run(run, plan, place) for place in range(len(plan.keys))], batch_size=500)
+    steps = StepRun.objects.bulk_create(
+        [_step_run(run, plan, place) for place in range(len(plan.keys))], batch_size=500
+    )
     change = Change(Image(run, plan, steps, ["pending"] * len(steps)), by, now, project.rules_revision)
     change.settled.update(place for place, needed in enumerate(plan.graph.needs) if not needed)
-    change.event("run.created", "", {"state": "queued", "plan": plan.digest, "version": version.number, "inputs": inputs})
+    change.event(
+        "run.created", "", {"state": "queued", "plan": plan.digest, "version": version.number, "inputs": inputs}
+    )
     change.audited("run.launched", payload_digest=plan.digest, after={"workflow": str(workflow.pk), "inputs": inputs})
     if run.admitted:
         change.event("run.admitted")

@@ -54,7 +54,9 @@ def preview(plan: Plan, project: Project) -> list[StepPreview]:
     context = gates.context_for(project, plan.feature, project.rules_revision)
     data = plan.as_data()
     return [
-        StepPreview(index, step["key"], step["name"], step["type"], step, risk.evaluate(with_plan_env(data, step), context))
+        StepPreview(
+            index, step["key"], step["name"], step["type"], step, risk.evaluate(with_plan_env(data, step), context)
+        )
         for index, step in enumerate(data["steps"])
     ]
 
@@ -116,7 +118,11 @@ def _write_version(
     workflow: Workflow, plan: Plan, steps: list[StepPreview], *, by: Actor, number: int, parent: WorkflowVersion | None
 ) -> WorkflowVersion:
     version = WorkflowVersion.objects.create(
-        workflow=workflow, number=number, plan=plan.as_data(), digest=digest_of(plan), parent=parent,
+        workflow=workflow,
+        number=number,
+        plan=plan.as_data(),
+        digest=digest_of(plan),
+        parent=parent,
         created_by_id=_person(by),
     )
     rows = Step.objects.bulk_create([_step_row(version, step) for step in steps], batch_size=500)

@@ -74,15 +74,24 @@ def deny(change: Change, place: int, verdict: gates.Verdict) -> None:
     """The rules forbid it: the step fails, and the audit says which rule."""
     sentence = "; ".join(reason.message for reason in verdict.reasons) or "The rules forbid this step."
     key = change.image.steps[place].key
-    change.move(place, "deny", reason="policy_denied", error=sentence, risk=verdict.risk,
-                verdict=gates.verdict_data(verdict), finished_at=change.now)
+    change.move(
+        place,
+        "deny",
+        reason="policy_denied",
+        error=sentence,
+        risk=verdict.risk,
+        verdict=gates.verdict_data(verdict),
+        finished_at=change.now,
+    )
     change.audited("step.denied", step=key, reason=sentence, after=gates.verdict_data(verdict))
 
 
 def _settles_at_once(definition: dict[str, Any]) -> bool:
-    return definition["type"] == "validation" and all(
-        check["kind"] == "expression" for check in definition["checks"]
-    ) and not definition.get("artifacts")
+    return (
+        definition["type"] == "validation"
+        and all(check["kind"] == "expression" for check in definition["checks"])
+        and not definition.get("artifacts")
+    )
 
 
 def _settle(change: Change, place: int, definition: dict[str, Any]) -> None:
@@ -90,8 +99,10 @@ def _settle(change: Change, place: int, definition: dict[str, Any]) -> None:
         evaluate_expression_check(check, scope_for(change.image, check["expression"])) for check in definition["checks"]
     ]
     failed = next((result for result in results if result.required and not result.passed), None)
-    checks = [{"name": r.name, "kind": r.kind, "passed": r.passed, "required": r.required, "message": r.message}
-              for r in results]
+    checks = [
+        {"name": r.name, "kind": r.kind, "passed": r.passed, "required": r.required, "message": r.message}
+        for r in results
+    ]
     change.move(
         place,
         "settle",
@@ -118,8 +129,12 @@ def _follow(change: Change) -> None:
     _stamp(change, before, state)
     change.event(f"run.{state}", "", {"from": before, "to": state, "reason": reason})
     if "blocked" in (before, state) and before != state:
-        change.audited("run.blocked" if state == "blocked" else "run.unblocked", reason=reason,
-                       before={"state": before}, after={"state": state})
+        change.audited(
+            "run.blocked" if state == "blocked" else "run.unblocked",
+            reason=reason,
+            before={"state": before},
+            after={"state": state},
+        )
     elif change.run.is_final or state == "failed":
         change.audited(f"run.{state}", reason=reason, before={"state": before}, after={"state": state})
 

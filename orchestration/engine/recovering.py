@@ -42,6 +42,7 @@ class Orphan:
     run_id: uuid.UUID
     step_key: str
     owner: str
+    is_portable: bool = False  # an agent's checkpoint lies in the database: any machine can go on from it
 
 
 def sweep() -> int:
@@ -63,7 +64,7 @@ def orphans(is_dead: Callable[[str], bool]) -> list[Orphan]:
     now = database_now()
     found = ExecutionRun.objects.filter(finished_at=None).select_related("step_run")[: BATCH * 5]
     return [
-        Orphan(attempt.pk, attempt.run_id, attempt.step_run.key, attempt.owner)
+        Orphan(attempt.pk, attempt.run_id, attempt.step_run.key, attempt.owner, attempt.step_run.type == "sdk")
         for attempt in found
         if (attempt.lease_expires_at and attempt.lease_expires_at <= now) or is_dead(attempt.owner)
     ]
@@ -87,12 +88,12 @@ def take_up(orphan: Orphan, *, owner: str) -> Assignment | None:
             _definition(change, place),
             handle=attempt.handle or {},
             checkpoint=attempt.checkpoint,
-            spool_offset=attempt.spool_offset,
+            log_state=attempt.log_state,
             log_size=attempt.log_size,
             log_lines=attempt.log_lines,
         )
 
-    return change_run(orphan.run_id, Actor.system(f"worker:{owner}"[:150]), body)
+    return change_run(orphan.run_id, Actor.system("worker"), body)
 
 
 def give_up(orphan: Orphan, why: str) -> None:

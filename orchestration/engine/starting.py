@@ -49,7 +49,7 @@ class Assignment:
     branch: str
     handle: Mapping[str, Any] | None = None
     checkpoint: Mapping[str, Any] | None = None
-    spool_offset: int = 0
+    log_state: Mapping[str, Any] = field(default_factory=dict)
     log_size: int = 0
     log_lines: int = 0
     shares_workspace: bool = False
@@ -58,7 +58,7 @@ class Assignment:
 
 def start_step(run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None) -> Assignment | None:
     """Start the named ready step, or the first; None where there is nothing that may start now."""
-    worker = Actor.system(f"worker:{owner}"[:150])
+    worker = Actor.system("worker")
     return change_run(run_id, worker, lambda change: start_within(change, owner=owner, step_run_id=step_run_id))
 
 
@@ -238,7 +238,7 @@ def _attempt_row(
         "started_at": change.now,
         "finished_at": None,
         "exit_code": None,
-        "spool_offset": 0,
+        "log_state": {},
         "log_size": 0,
         "log_lines": 0,
         "checks": [],

@@ -367,7 +367,8 @@ class ExecutionRun(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
-    spool_offset = models.PositiveBigIntegerField(default=0)
+    # Where reading the raw output goes on after a restart, and what was stored beyond that place.
+    log_state = models.JSONField(default=dict)
     log_size = models.PositiveBigIntegerField(default=0)
     log_lines = models.PositiveBigIntegerField(default=0)
     checks = models.JSONField(default=list)

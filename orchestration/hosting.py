@@ -1,0 +1,113 @@
+"""What the worker does for the attempt it drives: its host. Every durable word is conditional on owning the attempt.
+
+Executors call it from the attempt's thread; it never runs inside a transaction of theirs, for they have none.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+
+from orchestration import events
+from orchestration.engine import gates, rows
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.engine.errors import LostAttempt
+from orchestration.engine.locks import write_transaction
+from orchestration.engine.starting import Assignment
+from orchestration.executors.base import LeaseLost, Permission, ToolCall
+from orchestration.logs import LogWriter
+from orchestration.models import ExecutionRun
+from policy import risk, secrets
+from policy.actors import Actor
+from policy.models import Project
+from policy.redaction import Redactor
+
+
+class AttemptHost:
+    def __init__(self, assignment: Assignment, owner: str) -> None:
+        self.assignment, self.owner = assignment, owner
+        self._cancel = threading.Event()
+        self._lost = threading.Event()
+        self._writer = LogWriter(
+            assignment.attempt_id,
+            owner,
+            make_redactor=lambda: Redactor(self._hidden),
+            size=assignment.log_size,
+            lines=assignment.log_lines,
+            state=assignment.log_state,
+        )
+
+    def ask_to_cancel(self) -> None:
+        self._cancel.set()
+
+    def say_lost(self) -> None:
+        self._lost.set()
+
+    def control(self) -> str:
+        if self._lost.is_set():
+            raise LeaseLost
+        return "cancel" if self._cancel.is_set() else "none"
+
+    def log(self, stream: str, data: bytes, spool_offset: int) -> None:
+        self._owned(lambda: self._writer.write(stream, data, spool_offset))
+        events.ring(self.assignment.run_id)
+
+    def finish_log(self) -> None:
+        self._owned(self._writer.finish)
+
+    def log_offset(self) -> int:
+        return self._writer.safe_offset
+
+    def save_handle(self, handle: Mapping[str, Any]) -> None:
+        self._save(handle=dict(handle))
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        self._save(checkpoint=json.loads(self.redact(json.dumps(checkpoint))) if self._hidden else dict(checkpoint))
+
+    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+        clean = json.loads(self.redact(json.dumps(dict(data)))) if self._hidden else dict(data)
+
+        def body(change: Change) -> None:
+            change.event(kind, self.assignment.step_key, clean)
+
+        self._owned(lambda: change_run(self.assignment.run_id, self._actor, body))
+
+    def permit(self, call: ToolCall) -> Permission:
+        project = Project.objects.get(pk=self.assignment.project_id)
+        context = gates.context_for(project, self.assignment.feature, project.rules_revision)
+        asked = risk.ToolCall(call.name, call.arguments)
+        verdict = risk.evaluate_tool_call(asked, self.assignment.definition, context)
+        if verdict.verdict == "allow":
+            return Permission("allowed")
+        return Permission("refused", "; ".join(reason.message for reason in verdict.reasons))
+
+    def redact(self, text: str) -> str:
+        return Redactor(self._hidden).redact_text(text) if self._hidden else text
+
+    @cached_property
+    def _hidden(self) -> Mapping[str, str]:
+        """Every secret of the project: one that this step was not given may still reach its output."""
+        return secrets.reveal_all(self.assignment.project_id)
+
+    @cached_property
+    def _actor(self) -> Actor:
+        return Actor.system("worker")
+
+    def _save(self, **changes: Any) -> None:
+        with write_transaction():
+            found = rows.update(
+                ExecutionRun, changes, id=self.assignment.attempt_id, owner=self.owner, finished_at=None
+            )
+        if found != 1:
+            raise LeaseLost
+
+    def _owned(self, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except LostAttempt as error:
+            raise LeaseLost from error

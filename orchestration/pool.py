@@ -1,0 +1,175 @@
+"""The in-process worker: threads that start and follow attempts, a heart that renews leases, a sweeper that repairs.
+
+One per process, in `serve` and in `run_worker`. Nudges go into a queue; whatever is lost there the sweeper finds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+from django.db import DatabaseError, close_old_connections
+
+from orchestration import dispatch, processes
+from orchestration.engine import recovering, starting
+from orchestration.engine.errors import EngineError
+from orchestration.engine.recovering import Orphan
+from orchestration.engine.starting import Assignment
+from orchestration.hosting import AttemptHost
+from orchestration.spawner import host_name
+from orchestration.worker import perform
+
+logger = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 5.0
+SWEEP_SECONDS = 1.0
+Job = Callable[[], Assignment | None]
+
+
+class Pool:
+    """Up to `size` attempts at once. Threads are made when they are first needed."""
+
+    def __init__(self, size: int) -> None:
+        self.owner = owner_name()
+        self.size = size
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._hosts: dict[uuid.UUID, AttemptHost] = {}
+        self._queued: set[int] = set()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Take up what a dead process left, then go on by itself."""
+        dispatch.register(self)
+        for name, act, pause in (("heart", self._beat, HEARTBEAT_SECONDS), ("sweeper", self._sweep, SWEEP_SECONDS)):
+            threading.Thread(target=self._forever, args=(act, pause), name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        """No new work. Commands live on under their supervisors and are taken up at the next start."""
+        dispatch.unregister(self)
+        self._stopping.set()
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def nudge(self, run_id: uuid.UUID, step_run_id: int) -> None:
+        with self._lock:
+            if step_run_id in self._queued or self._stopping.is_set():
+                return
+            self._queued.add(step_run_id)
+        self._put(lambda: self._begin(run_id, step_run_id))
+
+    def control_changed(self, run_id: uuid.UUID) -> None:
+        for host in list(self._hosts.values()):
+            if host.assignment.run_id == run_id:
+                host.ask_to_cancel()
+
+    def _begin(self, run_id: uuid.UUID, step_run_id: int) -> Assignment | None:
+        with self._lock:
+            self._queued.discard(step_run_id)
+        return starting.start_step(run_id, owner=self.owner, step_run_id=step_run_id)
+
+    def _put(self, job: Job) -> None:
+        self._jobs.put(job)
+        with self._lock:
+            if self._idle or len(self._threads) >= self.size:
+                return
+            thread = threading.Thread(target=self._work, name=f"worker-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+            if job is None:
+                return
+            self._do(job)
+
+    def _do(self, job: Job) -> None:
+        """One job and what follows from it on the same thread. A loop that logs and goes on."""
+        close_old_connections()
+        try:
+            assignment = job()
+            while assignment is not None:
+                assignment = self._perform(assignment)
+        except (EngineError, DatabaseError):
+            logger.warning("a job could not be done now; the sweeper comes back to it", exc_info=True)
+        except Exception:
+            logger.exception("a worker thread failed")
+
+    def _perform(self, assignment: Assignment) -> Assignment | None:
+        host = AttemptHost(assignment, self.owner)
+        self._hosts[assignment.attempt_id] = host
+        try:
+            following = perform(assignment, host)
+        finally:
+            del self._hosts[assignment.attempt_id]
+        if following is None:
+            self._offer_place(assignment)
+        return None if self._stopping.is_set() and following is None else following
+
+    def _offer_place(self, assignment: Assignment) -> None:
+        """A slot is free: the project's next queued run, and steps that found none."""
+        recovering.admit_next(assignment.project_id)
+        recovering.nudge_ready(assignment.project_id)
+
+    def _beat(self) -> None:
+        hosts = dict(self._hosts)
+        if not hosts:
+            return
+        held = dict(recovering.renew_leases(self.owner))
+        for attempt_id, host in hosts.items():
+            if attempt_id not in held and attempt_id in self._hosts:
+                host.say_lost()
+            elif held.get(attempt_id) == "cancel":
+                host.ask_to_cancel()
+
+    def _sweep(self) -> None:
+        for orphan in recovering.orphans(self._is_dead):
+            self._adopt(orphan)
+        recovering.sweep()
+
+    def _adopt(self, orphan: Orphan) -> None:
+        if orphan.attempt_id in self._hosts:
+            return
+        where = orphan.owner.split("|")[0]
+        if where != host_name() and not orphan.is_portable:
+            recovering.give_up(orphan, f"It ran on {where!r}, which has not been heard of since its lease ended.")
+            return
+        assignment = recovering.take_up(orphan, owner=self.owner)
+        if assignment is not None:
+            self._put(lambda: assignment)
+
+    def _is_dead(self, owner: str) -> bool:
+        """Known at once for processes of this machine; of others only the lease tells."""
+        if owner == self.owner:
+            return False
+        where, pid, born, _ = (*owner.split("|"), "", "", "")[:4]
+        return where == host_name() and not (pid.isdigit() and processes.is_same(int(pid), born))
+
+    def _forever(self, act: Callable[[], None], pause: float) -> None:
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                act()
+            except Exception:
+                logger.warning("%s failed; trying again", threading.current_thread().name, exc_info=True)
+            finally:
+                close_old_connections()
+            self._stopping.wait(max(0.05, pause - (time.monotonic() - started)))
+
+
+def owner_name() -> str:
+    """Who holds a lease: machine, process, its start, and a word of its own. Never the same twice."""
+    pid = os.getpid()
+    return f"{host_name()[:40]}|{pid}|{processes.start_time(pid)}|{secrets.token_hex(4)}"[:100]

@@ -1,0 +1,241 @@
+"""One attempt, start to outcome: workspace, context, executor, what was left, result.
+
+Called by the pool's threads, never inside a transaction. Work returns an outcome; the engine turns it into a state.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from orchestration import worktree
+from orchestration.artifacts import ArtifactStore
+from orchestration.engine import finishing
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.engine.errors import Busy, LostAttempt
+from orchestration.engine.finishing import Left
+from orchestration.engine.starting import Assignment
+from orchestration.executors import executor_for
+from orchestration.executors.base import LeaseLost, Outcome, StepContext
+from orchestration.hosting import AttemptHost
+from orchestration.workspace import WorkspaceError
+from policy import secrets
+from policy.actors import Actor
+from policy.errors import PolicyError
+from policy.models import Project
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+PATIENCE_SECONDS = 300.0
+_making = threading.Lock()
+
+
+def perform(assignment: Assignment, host: AttemptHost) -> Assignment | None:
+    """Do one attempt and answer the next one that this worker may go on with."""
+    started = time.monotonic()
+    outcome = _outcome(assignment, host)
+    if outcome is None:
+        return None
+    left, outcome = _gather(assignment, host, outcome)
+    try:
+        following = _insist(lambda: finishing.finish_attempt(assignment, outcome, owner=host.owner, left=left))
+    except LostAttempt:
+        logger.info("attempt %s ended late and changes nothing", assignment.attempt_id)
+        return None
+    shutil.rmtree(_spool(assignment), ignore_errors=True)
+    logger.debug("attempt %s took %.3f s", assignment.attempt_id, time.monotonic() - started)
+    return following
+
+
+def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
+    """How the work ended; None where it is no longer ours to say."""
+    try:
+        context = _context(assignment, prepare_workspace(assignment))
+        outcome = executor_for(assignment.definition["type"]).execute(context, host)
+        host.finish_log()
+        return outcome
+    except LeaseLost:
+        logger.info("attempt %s belongs to another worker now", assignment.attempt_id)
+        return None
+    except WorkspaceError as error:
+        return Outcome("failed", reason="workspace", error=str(error))
+    except PolicyError as error:
+        return Outcome("failed", reason="policy", error=str(error))
+    except Exception:
+        # An attempt is recorded here: whatever broke must become a state that people can see.
+        logger.exception("attempt %s broke the worker", assignment.attempt_id)
+        return Outcome("interrupted", error="The worker failed while it did this step; its log says more.")
+
+
+def prepare_workspace(assignment: Assignment) -> Path:
+    """The folder that this run works in; made at its first step, and the same one ever after."""
+    if assignment.workspace_kind == "folder":
+        return _identical(assignment, Path(assignment.workspace_path))
+    path = Path(assignment.workspace_path or settings.WORKTREES_DIR / str(assignment.run_id))
+    with _making:
+        if not worktree.store_of(path).is_dir():
+            _make_worktree(assignment, path)
+    if not path.is_dir():
+        raise WorkspaceError("The run's worktree is not there any more; it was removed from outside.")
+    return path
+
+
+def _make_worktree(assignment: Assignment, path: Path) -> None:
+    project = Project.objects.get(pk=assignment.project_id)
+    _identical(assignment, Path(project.path))
+    branch = f"ccdash/{assignment.feature}-{assignment.run_number}"
+    worktree.create_run_worktree(Path(project.path), path, base_commit=assignment.base_commit, branch=branch)
+
+    def body(change: Change) -> None:
+        change.set_run(workspace_path=str(path), branch=branch)
+        change.event("run.workspace_ready", "", {"branch": branch, "base_commit": assignment.base_commit})
+
+    change_run(assignment.run_id, Actor.system("worker"), body)
+
+
+def _identical(assignment: Assignment, path: Path) -> Path:
+    """The registered folder itself, not another that took its place since."""
+    project = Project.objects.only("device", "inode").get(pk=assignment.project_id)
+    try:
+        found = path.stat()
+    except OSError:
+        raise WorkspaceError(f"The project's folder {str(path)!r} is not there any more.") from None
+    if project.inode is not None and (found.st_dev, found.st_ino) != (project.device, int(project.inode)):
+        raise WorkspaceError("Another folder stands where the project's was; an admin has to register it again.")
+    return path
+
+
+def _context(assignment: Assignment, workspace: Path) -> StepContext:
+    definition, spool = assignment.definition, _spool(assignment)
+    return StepContext(
+        project=assignment.project,
+        feature=assignment.feature,
+        run_id=str(assignment.run_id),
+        run_number=assignment.run_number,
+        step_key=assignment.step_key,
+        step_name=definition.get("name", assignment.step_key),
+        step_type=definition["type"],
+        definition=definition,
+        attempt_id=str(assignment.attempt_id),
+        attempt=assignment.attempt,
+        token=assignment.token,
+        workspace=workspace,
+        spool=spool,
+        artifacts_dir=spool / "artifacts",
+        env=definition.get("env", {}),
+        secrets=_granted(assignment, definition),
+        scope=assignment.scope,
+        timeout_seconds=definition.get("timeout_seconds"),
+        sandbox=settings.SANDBOX,
+        handle=assignment.handle,
+        checkpoint=assignment.checkpoint,
+    )
+
+
+def _granted(assignment: Assignment, definition: Mapping[str, Any]) -> Mapping[str, str]:
+    names = definition.get("secrets") or ()
+    return secrets.reveal(Project.objects.get(pk=assignment.project_id), names) if names else {}
+
+
+def _spool(assignment: Assignment) -> Path:
+    return Path(settings.SPOOL_DIR) / str(assignment.attempt_id)
+
+
+def _gather(assignment: Assignment, host: AttemptHost, outcome: Outcome) -> tuple[Left, Outcome]:
+    """Store what the work left. What can't be stored makes a success a failure, never a silent loss."""
+    try:
+        stored = [_stored(artifact) for artifact in outcome.artifacts]
+        return _with_change(assignment, stored), _redacted(host, outcome)
+    except (OSError, WorkspaceError) as error:
+        logger.warning("attempt %s: what it left could not be stored", assignment.attempt_id, exc_info=True)
+        if outcome.kind == "succeeded":
+            outcome = replace(
+                outcome,
+                kind="failed",
+                reason="storage",
+                artifacts=(),
+                error=f"The work ended well, but what it left could not be stored: {error}",
+            )
+        return Left(), _redacted(host, outcome)
+
+
+def _redacted(host: AttemptHost, outcome: Outcome) -> Outcome:
+    if not outcome.outputs and not outcome.error:
+        return outcome
+    outputs = {name: host.redact(v) if isinstance(v, str) else v for name, v in outcome.outputs.items()}
+    return replace(outcome, error=host.redact(outcome.error), outputs=outputs)
+
+
+def _stored(artifact: Any) -> dict[str, Any]:
+    kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).put_file(artifact.path)
+    return {
+        "name": artifact.name,
+        "kind": artifact.kind,
+        "path": artifact.relative_path,
+        "media_type": artifact.media_type,
+        "sha256": kept.sha256,
+        "size": kept.size,
+        "commit": "",
+        "lineage": {},
+    }
+
+
+def _with_change(assignment: Assignment, stored: list[dict[str, Any]]) -> Left:
+    """The workspace as it is now, and as a diff what this step changed in it."""
+    path = Path(settings.WORKTREES_DIR) / str(assignment.run_id)
+    if assignment.workspace_kind != "worktree" or not worktree.store_of(path).is_dir():
+        return Left(artifacts=stored)
+    tree = worktree.open_run_worktree(path)
+    taken = worktree.snapshot(tree, message=f"Run {assignment.run_number}: {assignment.step_key}")
+    if taken.tree != assignment.workspace_tree and assignment.workspace_tree:
+        change = worktree.diff(tree, assignment.workspace_tree, taken.tree)
+        kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).put(change.patch)
+        lineage = {
+            "from": assignment.workspace_tree,
+            "to": taken.tree,
+            "files": change.files,
+            "insertions": change.insertions,
+            "deletions": change.deletions,
+            "truncated": change.truncated,
+            "shared": assignment.shares_workspace,
+        }
+        stored = [
+            *stored,
+            {
+                "name": f"{assignment.step_key}.diff",
+                "kind": "diff",
+                "path": "",
+                "media_type": "text/x-diff",
+                "sha256": kept.sha256,
+                "size": kept.size,
+                "commit": taken.commit,
+                "lineage": lineage,
+            },
+        ]
+    for artifact in stored:
+        artifact["commit"] = taken.commit
+    return Left(commit=taken.commit, tree=taken.tree, artifacts=stored)
+
+
+def _insist(act: Callable[[], T]) -> T:
+    """A result that is known must not be lost because the database was away for a while."""
+    until, pause = time.monotonic() + PATIENCE_SECONDS, 0.1
+    while True:
+        try:
+            return act()
+        except (Busy, DatabaseError):
+            if time.monotonic() > until:
+                raise
+            logger.warning("the result of an attempt could not be written yet; trying again")
+        time.sleep(pause)
+        pause = min(pause * 2, 5.0)
