@@ -17,6 +17,7 @@ MAX_PHASE_TEXT = 12_000
 MAX_PLAN_TEXT = 400_000  # over all phases, so that a plan stays a page that people read
 MAX_CONTEXT = 20
 CHECKPOINT_EVERY = 3
+NEIGHBOURS = 12  # phases named before and after the one at hand
 OVER = frozenset({"superseded", "archived", "deprecated", "obsolete", "abandoned", "canceled", "cancelled"})
 TOOLS = ["read_file", "list_files", "search_files", "write_file", "edit_file", "run_command", "show_diff"]
 
@@ -142,10 +143,9 @@ def _agent_step(
     source: documents.Source, subject: Subject, found: Sequence[phases.Phase], index: int, room: int
 ) -> dict[str, Any]:
     phase = found[index]
-    others = "\n".join(f"- {other.label}" + " (this one)" * (other is phase) for other in found)
     goal = (
         f"Implement {phase.label}, of the feature {subject.feature_title or subject.feature}.\n\n"
-        f"The plan's phases, in order:\n{others}\n\n"
+        f"The plan's phases, in order:\n{_listed(found, index)}\n\n"
         "Do the work of this phase alone: the phases before it are done, those after it come later. Keep to the "
         "repository's own conventions, add or change the tests that belong to the phase, and run them."
     )
@@ -158,6 +158,12 @@ def _agent_step(
         "tools": list(TOOLS),
         "context": _context(source, subject, phase.path),
     }
+
+
+def _listed(found: Sequence[phases.Phase], index: int) -> str:
+    first, last = max(0, index - NEIGHBOURS), index + NEIGHBOURS
+    lines = [f"- {phase.label}" + " (this one)" * (phase is found[index]) for phase in found[first : last + 1]]
+    return "\n".join([*["- …"] * (first > 0), *lines, *["- …"] * (last < len(found) - 1)])
 
 
 def _single_step(source: documents.Source, subject: Subject, checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
