@@ -1,11 +1,27 @@
 """The log that cannot be changed unnoticed.
 
 `append` writes in the caller's transaction, so that a change and its record stand or fall together. Each record
-carries the hash of the one before; `verify` walks that chain, and checkpoints signed with a key outside the database
-show what was cut off or rewritten as a whole. `actions` lists what is recorded.
+carries the hash of the one before; `verify` walks that chain. Checkpoints, signed with a key outside the database,
+show what was cut off or rewritten as a whole. `crosscheck` looks for state that no record tells of.
 """
 
 from policy.audit.chain import GENESIS
+from policy.audit.checkpoints import write_checkpoint, write_checkpoint_if_due
+from policy.audit.exports import export_audit
+from policy.audit.reading import Head
+from policy.audit.verifying import VerifyResult, verify, verify_tail
 from policy.audit.writing import AuditEntry, append, append_many
 
-__all__ = ["GENESIS", "AuditEntry", "append", "append_many"]
+__all__ = [
+    "GENESIS",
+    "AuditEntry",
+    "Head",
+    "VerifyResult",
+    "append",
+    "append_many",
+    "export_audit",
+    "verify",
+    "verify_tail",
+    "write_checkpoint",
+    "write_checkpoint_if_due",
+]

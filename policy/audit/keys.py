@@ -1,0 +1,99 @@
+"""The key that signs checkpoints. It lives outside the database; whoever holds both can rewrite the past.
+
+Its place is `AUDIT_KEY_FILE`, or a file made in the data folder at the first checkpoint. The public half beside it
+is what verifiers need: copy it, with the checkpoints, to where the database's owner can't reach.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from django.conf import settings
+
+from policy.errors import AuditError
+
+OWN_FILE = "audit-key"
+
+
+def private_key_file() -> Path:
+    return Path(getattr(settings, "AUDIT_KEY_FILE", None) or settings.DATA_DIR / OWN_FILE)
+
+
+def public_key_file() -> Path:
+    return Path(settings.DATA_DIR) / f"{OWN_FILE}.pub"
+
+
+def signer() -> Any:
+    """A CryptoSigner; the library takes a quarter of a second to load, so it waits until it is needed."""
+    from securesystemslib import signer
+
+    file = private_key_file()
+    if not file.exists() and file.parent == Path(settings.DATA_DIR):
+        _create(file)
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AuditError(f"The audit key {file} can't be used: {_first_line(error)}.") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise AuditError(f"The audit key {file} is not an Ed25519 key.")
+    _publish(key)
+    return signer.CryptoSigner(key)  # type: ignore[attr-defined]
+
+
+def public_key(file: Path) -> Any:
+    from securesystemslib import signer
+
+    try:
+        key = serialization.load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise AuditError(f"The public key {file} can't be used: {_first_line(error)}.") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise AuditError(f"The public key {file} is not an Ed25519 key.")
+    return signer.SSlibKey.from_crypto(key)  # type: ignore[attr-defined]
+
+
+def _create(file: Path) -> None:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_once(file, pem, mode=0o600)
+
+
+def _publish(key: Ed25519PrivateKey) -> None:
+    if not public_key_file().exists():
+        pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        write_once(public_key_file(), pem, mode=0o644)
+
+
+def write_once(file: Path, content: bytes, *, mode: int) -> bool:
+    """Whole or not at all, and never over another file. False: somebody else was first."""
+    draft = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    _sync(file.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0].rstrip(".") or type(error).__name__
