@@ -13,13 +13,14 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from ccdash.doors import BodyLimit, SameOrigin, refuse_socket  # noqa: E402
+from ccdash.statics import StaticFiles  # noqa: E402
 from workbench.urls import websocket_urlpatterns  # noqa: E402
 
 sockets = URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)])
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(django_application, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+        "http": StaticFiles(BodyLimit(django_application, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)),
         "websocket": SameOrigin(AuthMiddlewareStack(sockets)),
     }
 )

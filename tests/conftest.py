@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Model
+from pytest_django.plugin import blocking_manager_key
 
 from tests import live
 
@@ -43,7 +44,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     rows again. After the last test the database itself is gone."""
     if not _is_transactional(item):
         return (yield)
-    with item._request.getfixturevalue("django_db_blocker").unblock():  # type: ignore[attr-defined]
+    with item.config.stash[blocking_manager_key].unblock():
         restore = _lift_triggers()
         try:
             return (yield)

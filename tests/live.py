@@ -4,7 +4,6 @@ One for the whole session, because Twisted's reactor starts only once. It shares
 and in-memory channel layer, so a test may look at rows while a browser looks at pages.
 """
 
-import os
 import socket
 import threading
 import time
@@ -26,8 +25,6 @@ class Server:
         return f"ws://{self.host}:{self.port}"
 
     def start(self, within_seconds: float = 30) -> None:
-        # Playwright's own event loop runs on the main thread, where tests use the ORM.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         self._thread.start()
         deadline = time.monotonic() + within_seconds
         while not self._answers():

@@ -66,3 +66,17 @@ def test_a_socket_from_another_origin_is_refused(live_site: Server, origin: str 
 
 def test_a_socket_whose_origin_matches_a_foreign_host_name_is_refused(live_site: Server) -> None:
     assert _knock(live_site, "http://evil.example", host="evil.example") == 403
+
+
+def test_a_static_file_is_served_compressible_and_safe(live_site: Server) -> None:
+    answer = _ask(live_site, "GET", "/static/css/app.css")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == 'text/css; charset="utf-8"'
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = _ask(live_site, "GET", "/static/css/app.css", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status == 304
+
+
+def test_no_path_leads_out_of_the_static_files(live_site: Server) -> None:
+    for path in ("/static/../manage.py", "/static/%2e%2e/manage.py", "/static//etc/passwd"):
+        assert _ask(live_site, "GET", path).status in {301, 302, 404}
