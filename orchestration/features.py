@@ -122,8 +122,8 @@ class _Import:
             updated=tuple(self.updated),
             unchanged=tuple(found.slug for found in self.findings.features if found.slug not in touched),
             documents=tuple(document.path for document in self.findings.documents),
-            added=tuple(self.added),
-            changed=tuple(self.changed),
+            added=tuple(sorted(self.added)),
+            changed=tuple(sorted(self.changed)),
             removed=removed,
             skipped=self.findings.skipped,
         )

@@ -8,6 +8,8 @@ import pytest
 from orchestration import documents, repository_files
 from orchestration.documents import find_documents
 
+pytestmark = pytest.mark.pure
+
 
 def write(root: Path, path: str, text: str | bytes) -> Path:
     file = root / path

@@ -9,6 +9,8 @@ import pytest
 
 from orchestration import headings, phases, plan_rules, plan_text, planner, repository_checks
 
+pytestmark = pytest.mark.pure
+
 FIXTURES = Path(__file__).parent / "documents"
 SUBJECT = planner.Subject(project="demo", feature="thing", feature_title="The thing")
 
