@@ -36,7 +36,8 @@ class Graph:
 
     def is_open(self, index: int, states: Sequence[str]) -> bool:
         """Whether a pending step has all that it needs."""
-        return states[index] == "pending" and all(self.lets_through(other, states) for other in self.needs[index])
+        # From the back: steps finish in plan order, so what is missing to a wide join is found at once.
+        return states[index] == "pending" and all(self.lets_through(o, states) for o in reversed(self.needs[index]))
 
 
 def needs_of(keys: Sequence[str], needs: Sequence[Sequence[str] | None]) -> tuple[tuple[int, ...], ...]:

@@ -12,9 +12,11 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from django.db import DatabaseError, close_old_connections
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
 
 from orchestration import dispatch, processes
 from orchestration.engine import recovering, starting
@@ -97,7 +99,7 @@ class Pool:
 
     def _do(self, job: Job) -> None:
         """One job and what follows from it on the same thread. A loop that logs and goes on."""
-        close_old_connections()
+        _freshen_connection()
         try:
             assignment = job()
             while assignment is not None:
@@ -165,8 +167,25 @@ class Pool:
             except Exception:
                 logger.warning("%s failed; trying again", threading.current_thread().name, exc_info=True)
             finally:
-                close_old_connections()
+                _freshen_connection()
             self._stopping.wait(max(0.05, pause - (time.monotonic() - started)))
+
+
+@contextmanager
+def embedded() -> Iterator[Pool]:
+    """A worker inside the web process, for as long as it serves."""
+    pool = Pool(settings.WORKERS)
+    pool.start()
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+def _freshen_connection() -> None:
+    """A pooled connection goes back; a thread's own to a file is kept, unless it failed: opening it anew costs a step."""
+    if connection.vendor != "sqlite" or connection.errors_occurred:
+        close_old_connections()
 
 
 def owner_name() -> str:

@@ -5,7 +5,8 @@ Whatever would keep it from serving is said in one sentence before anything is b
 
 import signal
 import socket
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -72,12 +73,20 @@ def open_database() -> None:
         raise _stop(f"The database would not keep its promises: {'; '.join(phrases)}. Mend its configuration.")
 
 
-def embedded_worker() -> AbstractContextManager[object]:
+@contextmanager
+def embedded_worker() -> Iterator[None]:
+    """A worker beside the server while it serves, unless workers run elsewhere."""
     if not settings.EMBEDDED:
-        return nullcontext()
-    from orchestration import worker
+        yield
+        return
+    from orchestration.pool import Pool
 
-    return worker.embedded()
+    pool = Pool(settings.WORKERS)
+    pool.start()
+    try:
+        yield
+    finally:
+        pool.stop()
 
 
 def _taken(host: str, port: int, why: str) -> str:
