@@ -1,7 +1,7 @@
 """The mini-script of the simulated provider: lines of a step's prompt that begin with `!`. Pure.
 
-`!think TEXT` · `!say TEXT` · `!json VALUE` (the answer) · `!tool NAME {json}` (ends the turn) · `!also NAME {json}` (a
-further call of the same turn) · `!fail [SENTENCE]` · `!fail CODE [RETRY_AFTER] [always]` · `!cut [always]` ·
+`!think TEXT` · `!say TEXT` · `!json VALUE` (a whole answer) · `!tool NAME {json}` (ends the turn) · `!also NAME {json}`
+(one more call of that turn) · `!fail [SENTENCE]` · `!fail CODE [RETRY_AFTER] [always]` · `!cut [always]` ·
 `!hang [SECONDS]` · `!stream N [PER_SECOND]` · `!stop REASON` · `!usage INPUT OUTPUT`. Other lines are the goal. Without
 any `!` line a canned answer is given.
 """
@@ -24,9 +24,7 @@ def parse_script(prompt: str) -> list[list[Action]]:
         action = _action(line.strip())
         if action is None:
             continue
-        if (action["do"] == "tool" and not action["also"] and _calls_tool(turn)) or (
-            action["do"] != "tool" and _calls_tool(turn)
-        ):
+        if _ends(turn) and not (action.get("also") or action["do"] in ("stop", "usage")):
             script.append(turn)
             turn = []
         turn.append(action)
@@ -60,8 +58,9 @@ def example_value(schema: Mapping[str, Any]) -> Any:
     )
 
 
-def _calls_tool(turn: Sequence[Action]) -> bool:
-    return any(action["do"] == "tool" for action in turn)
+def _ends(turn: Sequence[Action]) -> bool:
+    """What stands after a tool call or a whole answer belongs to the next turn."""
+    return any(action["do"] in ("tool", "json") for action in turn)
 
 
 def _action(line: str) -> Action | None:

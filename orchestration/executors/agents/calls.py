@@ -45,8 +45,9 @@ class Calls:
         for index, call in enumerate(self._state.calls):
             if call.result is None and call.state != "started":
                 self._ask(call, index)
+        self._save()
         for call in self._state.calls:
-            self._watch.check()
+            self._watch.look()
             if call.result is None and call.state == "pending":
                 return False
             if call.result is None:
@@ -128,13 +129,11 @@ class Calls:
 
     def _refuse(self, call: Call, why: str) -> None:
         call.state, call.result = "open", {"text": why, "is_error": True}
-        self._save()
         self._host.emit("tool_call.refused", {"call_id": call.call_id, "name": call.name[:100], "reason": why})
 
     def _wait_for(self, call: Call, approval_id: str) -> None:
         news = call.state != "pending"
         call.state, call.approval_id = "pending", approval_id
-        self._save()
         if news:
             told = {"call_id": call.call_id, "name": call.name, "approval_id": approval_id}
             self._host.emit("tool_call.pending", told)

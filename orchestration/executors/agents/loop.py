@@ -66,7 +66,7 @@ class Agent:
     def _run(self) -> Outcome:
         self._open()
         while True:
-            self._watch.check()
+            self._watch.look()
             if self._state.calls and not self._calls.settle():
                 return self._end(ending.waits(self._state))
             if self._answered():

@@ -36,15 +36,18 @@ class Watch:
     def left(self) -> float:
         return max(0.0, self.seconds - self.spent)
 
-    def check(self) -> None:
+    def look(self) -> None:
         """Raise Stopped when the step was canceled or its time is over; LeaseLost passes through."""
-        if self._clock() - self._looked < CONTROL_EVERY:
-            return
         self._looked = self._clock()
         if self._host.control() == "cancel":
             raise Stopped("canceled")
         if self.left <= 0:
             raise Stopped("timeout")
+
+    def check(self) -> None:
+        """The same, but not more often than people can notice: for loops that turn with every event."""
+        if self._clock() - self._looked >= CONTROL_EVERY:
+            self.look()
 
     def sleep(self, seconds: float) -> None:
         end = self._clock() + seconds
