@@ -16,7 +16,7 @@ from ccdash.doors import BodyLimit, SameOrigin, refuse_socket  # noqa: E402
 from ccdash.statics import StaticFiles  # noqa: E402
 from workbench.urls import websocket_urlpatterns  # noqa: E402
 
-sockets = URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)])
+sockets = URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)])  # type: ignore[arg-type]
 
 application = ProtocolTypeRouter(
     {

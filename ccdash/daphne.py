@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from channels.routing import get_default_application
 from daphne.endpoints import build_endpoint_description_strings
@@ -25,11 +26,11 @@ def serve(*, host: str, port: int, on_ready: Callable[[], None]) -> bool:
 class PatientServer(Server):  # type: ignore[misc]
     """At the end Daphne's own trips over a connection whose application has already finished."""
 
-    def kill_all_applications(self) -> "Deferred[object]":
+    def kill_all_applications(self) -> "Deferred[Any]":
         instances = [details.get("application_instance") for details in self.connections.values()]
         open_ones = [instance for instance in instances if instance is not None and not instance.done()]
         for instance in open_ones:
             instance.cancel()
-        ended = Deferred.fromFuture(asyncio.gather(*open_ones, return_exceptions=True))
+        ended: Deferred[Any] = Deferred.fromFuture(asyncio.gather(*open_ones, return_exceptions=True))
         ended.addErrback(lambda failure: None)
         return ended

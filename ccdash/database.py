@@ -38,7 +38,7 @@ def describe(address: str, *, data_dir: Path, workers: int) -> dict[str, Any]:
         raise BadSetting("DATABASE_URL is no complete address: quote special characters in its parts as %XX.") from None
     if not parsed["NAME"] or parsed["NAME"] == ":memory:":
         raise BadSetting("DATABASE_URL names no database: add its name after the last slash.")
-    return _sqlite(parsed["NAME"]) if str(parsed["ENGINE"]).endswith("sqlite3") else _postgresql(parsed, workers)
+    return _sqlite(str(parsed["NAME"])) if str(parsed["ENGINE"]).endswith("sqlite3") else _postgresql(parsed, workers)
 
 
 def unexpected_values(connection: BaseDatabaseWrapper) -> list[str]:

@@ -9,7 +9,7 @@ _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _UNPRI
 
 
 class LineFormatter(logging.Formatter):
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).translate(_ESCAPES)

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,11 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+logger = logging.getLogger(__name__)
 STAMP = ".collected"
 
 
@@ -26,7 +28,15 @@ def prepare() -> None:
     if _static_fingerprint() != _read(_stamp()):
         collect_static()
     if settings.DEMO and not get_user_model().objects.exists():
+        _make_demo()
+
+
+def _make_demo() -> None:
+    """Nice to have: without git there is none, and the product serves all the same."""
+    try:
         call_command("make_demo")
+    except CommandError as error:
+        logger.warning("there is no demo: %s", error)
 
 
 def missing_migrations() -> set[tuple[str, str]]:

@@ -19,8 +19,9 @@ class StaticFiles:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = self.files.get(scope["path"]) if scope["method"] in METHODS else None
         if file is None:
-            return await self.application(scope, receive, send)
-        return await _answer(file.get_response(scope["method"], _environ(scope)), send)
+            await self.application(scope, receive, send)
+        else:
+            await _answer(file.get_response(scope["method"], _environ(scope)), send)
 
 
 async def _answer(response: Response, send: Send) -> None:

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _folder = tempfile.mkdtemp(prefix="ccdash-tests-")
 _owner = os.getpid()
@@ -29,7 +30,7 @@ from ccdash.settings import DATABASES, ON_POSTGRESQL, STORAGES  # noqa: E402
 DATABASES["default"]["TEST"] = {"NAME": "test_ccdash" if ON_POSTGRESQL else f"{_folder}/test.sqlite3"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-STATIC_ROOT = f"{_folder}/static"
-os.mkdir(STATIC_ROOT)  # noqa: PTH102
+STATIC_ROOT = Path(_folder, "static")
+STATIC_ROOT.mkdir()
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
