@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
@@ -99,11 +100,16 @@ def freeze_and_kill(pids: list[int], again: int = 0) -> None:
         send(pid, signal.SIGKILL)
 
 
-def end_tagged(tag: str) -> list[int]:
-    """Kill what still carries `tag` in its environment: the last resort when its supervisor has gone."""
-    found = [pid for pid in _numbers() if pid != os.getpid() and tag.encode() in _environment(pid)]
-    freeze_and_kill(found)
-    return found
+def end_tagged(tag: str) -> bool:
+    """Kill what still carries `tag` in its environment: the last resort when its supervisor has gone.
+
+    True when none is left to be seen, which is less than a proof.
+    """
+    until = time.monotonic() + 5.0
+    while (found := _tagged(tag)) and time.monotonic() < until:
+        freeze_and_kill(found)
+        time.sleep(0.005)
+    return not found
 
 
 def out_of_memory_kills() -> int:
@@ -140,6 +146,10 @@ def _numbers() -> list[int]:
         return [int(found.name) for found in Path("/proc").iterdir() if found.name.isdigit()]
     except OSError:
         return []
+
+
+def _tagged(tag: str) -> list[int]:
+    return [pid for pid in _numbers() if pid != os.getpid() and tag.encode() in _environment(pid)]
 
 
 def _environment(pid: int) -> bytes:

@@ -10,19 +10,16 @@ import errno
 import fcntl
 import json
 import os
-import struct
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestration import processes
+from orchestration.frames import FRAME_BYTES, Frame, parse, write_all
 
-SYSTEM, STDOUT, STDERR = 0, 1, 2
-STREAMS = {SYSTEM: "system", STDOUT: "stdout", STDERR: "stderr"}
-HEADER = struct.Struct(">BdI")
-FRAME_BYTES = 64 * 1024
 # Written in advance, so that a full disk can't keep the last word from being said.
 EXIT_BYTES = 4096
 
@@ -64,13 +61,6 @@ class Exit:
     max_rss_bytes: int = 0
 
 
-class Frame(NamedTuple):
-    stream: str
-    at: float
-    data: bytes
-    end: int
-
-
 class Spool:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -98,6 +88,9 @@ class Spool:
         finally:
             mine.unlink()
         return True
+
+    def is_claimed(self) -> bool:
+        return (self.folder / "claim").exists()
 
     def claimed(self) -> dict[str, Any] | None:
         return _read_json(self.folder / "claim")
@@ -153,11 +146,12 @@ class Spool:
         return Exit(**{name: value for name, value in said.items() if name in known})
 
     def ask_to_end(self, reason: str) -> None:
-        """Written first and rung second: a supervisor that misses the bell looks every second."""
+        """Said by a pipe, which a full disk doesn't stop, and written for a supervisor that is yet to listen."""
+        _tell(self.folder / "control", reason)
         part = self.folder / "cancel.part"
-        part.write_text(json.dumps({"reason": reason}))
-        part.rename(self.folder / "cancel.json")
-        _ring(self.folder / "control")
+        with suppress(OSError):
+            part.write_text(json.dumps({"reason": reason}))
+            part.rename(self.folder / "cancel.json")
 
     def asked_to_end(self) -> str:
         return str((_read_json(self.folder / "cancel.json") or {}).get("reason", ""))
@@ -165,9 +159,11 @@ class Spool:
     # who follows
 
     def take_lead(self, follower: str) -> None:
+        """On a full disk nobody leads, which only means that a lost command is left to its time limit."""
         part = self.folder / f"follower.{follower}"
-        part.write_text(follower)
-        part.rename(self.folder / "follower")
+        with suppress(OSError):
+            part.write_text(follower)
+            part.rename(self.folder / "follower")
 
     def is_led_by(self, follower: str) -> bool:
         try:
@@ -190,23 +186,6 @@ class Spool:
         yield from parse(data, offset)
 
 
-def parse(data: bytes, offset: int) -> Iterator[Frame]:
-    position = 0
-    while position + HEADER.size <= len(data):
-        stream, at, size = HEADER.unpack_from(data, position)
-        end = position + HEADER.size + size
-        if end > len(data):
-            return
-        yield Frame(STREAMS.get(stream, "system"), at, data[position + HEADER.size : end], offset + end)
-        position = end
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
 def _make_fifo(path: Path) -> None:
     try:
         os.mkfifo(path, 0o600)
@@ -214,7 +193,7 @@ def _make_fifo(path: Path) -> None:
         return
 
 
-def _ring(path: Path) -> None:
+def _tell(path: Path, words: str) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
@@ -222,7 +201,7 @@ def _ring(path: Path) -> None:
             return
         raise
     try:
-        os.write(descriptor, b"!")
+        os.write(descriptor, words.encode() + b"\n")
     except BlockingIOError:
         return
     finally:

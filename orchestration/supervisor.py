@@ -15,10 +15,11 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import NoReturn
 
 from orchestration import processes
-from orchestration.spool import FRAME_BYTES, HEADER, STDERR, STDOUT, SYSTEM, CommandSpec, Exit, Spool, write_all
+from orchestration.command_process import become_command
+from orchestration.frames import FRAME_BYTES, STDERR, STDOUT, OutputLog
+from orchestration.spool import CommandSpec, Exit, Spool
 
 TICK_SECONDS = 1.0
 KILL_SECONDS = 5.0
@@ -55,7 +56,8 @@ class Supervision:
         self.started_at = time.time()
         self.deadline = time.monotonic() + (spec.timeout_seconds or 10**9)
         self.bell = os.open(spool.bell, os.O_RDWR | os.O_NONBLOCK)
-        self.log = OutputLog(spool, spec.max_output_bytes)
+        self.control = os.open(spool.folder / "control", os.O_RDWR | os.O_NONBLOCK)
+        self.log = OutputLog(spool.output, spec.max_output_bytes)
 
     def run(self) -> None:
         try:
@@ -72,7 +74,6 @@ class Supervision:
     # starting
 
     def listen(self) -> None:
-        control = os.open(self.spool.folder / "control", os.O_RDWR | os.O_NONBLOCK)
         woken, wakeup = os.pipe()
         for descriptor in (woken, wakeup):
             os.set_blocking(descriptor, False)
@@ -80,7 +81,7 @@ class Supervision:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stop("terminated"))
-        for descriptor in (control, woken):
+        for descriptor in (self.control, woken):
             self.poll.register(descriptor, select.POLLIN)
 
     def start(self) -> None:
@@ -137,8 +138,13 @@ class Supervision:
             if descriptor in self.pipes:
                 self.take(descriptor)
             else:
-                swallow(descriptor)
+                self.listen_to(descriptor)
         return self.reap()
+
+    def listen_to(self, descriptor: int) -> None:
+        said = swallow(descriptor)
+        if descriptor == self.control and said:
+            self.stop(said.decode(errors="replace").split("\n")[0])
 
     def take(self, descriptor: int) -> bool:
         """Read once; false when nothing more is there."""
@@ -281,100 +287,6 @@ class Supervision:
         return "memory" if killed and processes.out_of_memory_kills() > self.memory_kills else ""
 
 
-class OutputLog:
-    """Frames in a file, up to a limit of bytes; what is beyond is counted and dropped."""
-
-    def __init__(self, spool: Spool, limit: int) -> None:
-        self.file = os.open(spool.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self.limit = limit
-        self.size = 0
-        self.recorded = 0
-        self.dropped = 0
-        self.is_full = False
-
-    def write(self, stream: int, data: bytes) -> None:
-        kept = b"" if self.is_full else data[: self.limit - self.recorded]
-        if kept:
-            self.recorded += len(kept)
-            self.frame(stream, kept)
-        self.dropped += len(data) - len(kept)
-        if len(kept) < len(data) and not self.is_full:
-            self.is_full = True
-            self.frame(SYSTEM, f"\n[cut: the limit of {self.limit} bytes of output is reached]\n".encode())
-
-    def frame(self, stream: int, data: bytes) -> None:
-        """Whole or not at all, so that the file can be read whatever happens."""
-        whole = HEADER.pack(stream, time.time(), len(data)) + data
-        try:
-            write_all(self.file, whole)
-        except OSError:
-            os.ftruncate(self.file, self.size)
-            raise
-        self.size += len(whole)
-
-    def close(self, stragglers: int) -> None:
-        if self.dropped:
-            self.frame(SYSTEM, f"[cut: {self.dropped} bytes of output were dropped]\n".encode())
-        if stragglers:
-            self.frame(SYSTEM, f"[{stragglers} processes that the command left behind were ended]\n".encode())
-        if self.size:
-            os.fsync(self.file)
-
-
-def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int) -> NoReturn:
-    """In the forked child: become the command, or say through `failing` why not."""
-    stage = "start"
-    try:
-        os.setsid()
-        processes.die_with_parent(parent)
-        for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (stdout, 1), (stderr, 2)):
-            os.dup2(source, target)
-        forget_signals()
-        limit_resources(spec)
-        stage = "workspace"
-        enter(spec.root, spec.cwd)
-        stage = "start"
-        os.execve(spec.argv[0], spec.argv, spec.env)  # noqa: S606
-    except BaseException as error:  # noqa: BLE001 - the parent reports it
-        os.write(failing, f"{stage}:{getattr(error, 'strerror', None) or error}".encode()[:1000])
-    os._exit(127)
-
-
-def forget_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
-def limit_resources(spec: CommandSpec) -> None:
-    os.umask(0o022)
-    lower(resource.RLIMIT_CORE, 0)
-    lower(resource.RLIMIT_NOFILE, spec.nofile)
-    lower(resource.RLIMIT_FSIZE, spec.file_bytes)
-    lower(resource.RLIMIT_AS, spec.memory_bytes)
-    processes.forbid_new_privileges()
-    processes.offer_for_memory()
-
-
-def lower(kind: int, wanted: int | None) -> None:
-    if wanted is None:
-        return
-    _, hard = resource.getrlimit(kind)
-    value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(kind, (value, value))
-
-
-def enter(root: str, cwd: str) -> None:
-    """Step by step without following a link: a folder swapped since it was checked leads nowhere."""
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    for part in [part for part in cwd.split("/") if part not in ("", ".")]:
-        if part == "..":
-            raise PermissionError(0, "the path leads out of the workspace")
-        here = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-    os.fchdir(here)
-
-
 def enlarge(descriptor: int) -> None:
     try:
         fcntl.fcntl(descriptor, F_SETPIPE_SZ, PIPE_BYTES)
@@ -382,8 +294,8 @@ def enlarge(descriptor: int) -> None:
         return  # a larger pipe is only faster
 
 
-def swallow(descriptor: int) -> None:
+def swallow(descriptor: int) -> bytes:
     try:
-        os.read(descriptor, 4096)
+        return os.read(descriptor, 4096)
     except BlockingIOError:
-        return
+        return b""

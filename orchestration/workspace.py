@@ -7,6 +7,7 @@ by what they resolve to, then opened step by step without following anything.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,13 @@ class Workspace:
         if not parts:
             raise WorkspaceError("The workspace itself is not a file.")
         try:
-            return open_parts(self.root.resolve(), parts)
+            descriptor = open_parts(self.root.resolve(), parts)
         except OSError as error:
             raise WorkspaceError(f"{relative!r} can't be read: {error.strerror}.") from error
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+        raise WorkspaceError(f"{relative!r} is no regular file.")
 
 
 def open_parts(root: Path, parts: list[str]) -> int:

@@ -10,14 +10,13 @@ import hashlib
 import mimetypes
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
 
 from orchestration.executors.base import ExecutionLimits, FoundArtifact, StepContext
-from orchestration.workspace import Workspace, WorkspaceError, open_parts
+from orchestration.workspace import Workspace, WorkspaceError
 
 CHUNK = 1024 * 1024
 MAX_VISITED = 100_000
@@ -153,13 +152,6 @@ def walk(root: Path, below: Path) -> Iterator[Path]:
 
 def open_regular(wanted: Wanted) -> int:
     try:
-        canonical = Workspace(wanted.root).within(wanted.relative_path)
-        descriptor = open_parts(wanted.root.resolve(), canonical.split("/"))
+        return Workspace(wanted.root).open_beneath(wanted.relative_path)
     except WorkspaceError as error:
-        raise ArtifactError(f"The artifact {wanted.relative_path!r} is refused: {error}") from error
-    except OSError as error:
-        raise ArtifactError(f"The artifact {wanted.relative_path!r} can't be read: {error.strerror}.") from error
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise ArtifactError(f"The artifact {wanted.relative_path!r} is no regular file.")
+        raise ArtifactError(f"The artifact {wanted.name!r} is refused: {error}") from error

@@ -14,8 +14,9 @@ from typing import Any
 
 from orchestration import processes
 from orchestration.executors.base import Host, LeaseLost
+from orchestration.frames import FRAME_BYTES
 from orchestration.spawner import host_name
-from orchestration.spool import FRAME_BYTES, Exit, Spool
+from orchestration.spool import Exit, Spool
 
 BATCH_SECONDS = 0.1
 ASK_SECONDS = 0.05
@@ -137,7 +138,7 @@ class Batch:
         return not self.data and self.is_due()
 
 
-def end_by_force(spool: Spool, supervisor: Mapping[str, Any]) -> list[int]:
+def end_by_force(spool: Spool, supervisor: Mapping[str, Any]) -> bool:
     """End a supervisor that doesn't answer, and whatever still carries the mark of its command."""
     pid = int(supervisor.get("pid") or 0)
     if supervisor.get("host", host_name()) == host_name() and processes.is_same(pid, str(supervisor.get("start_time"))):

@@ -85,11 +85,11 @@ class Supervised:
         end = follower.follow(handle)
         if end is not None:
             return end
-        if self._was_never_begun():
+        if self._was_never_begun() or (lost == UNCLAIMED and not self.spool.is_claimed()):
             return Outcome("failed", reason="storage", error=UNCLAIMED)
-        end_by_force(self.spool, handle)
+        gone = end_by_force(self.spool, handle)
         kind = "canceled" if follower.asked_at is not None else "interrupted"
-        return Outcome(kind, error=lost if lost != UNCLAIMED else GONE, effect_unknown=True)
+        return Outcome(kind, error=GONE, effect_unknown=True, group_empty=gone)
 
     def _launch(self) -> spawner.Handle:
         self.spool.prepare()

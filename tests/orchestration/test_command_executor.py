@@ -15,8 +15,8 @@ import pytest
 from orchestration import spawner
 from orchestration.executors import executor_for, sandbox
 from orchestration.executors.base import ExecutionLimits, LeaseLost, Outcome
-from orchestration.spool import STDOUT, CommandSpec, Exit, Spool
-from orchestration.supervisor import OutputLog
+from orchestration.frames import STDOUT, OutputLog
+from orchestration.spool import CommandSpec, Exit, Spool
 from tests.orchestration.fakes import FakeHost, make_context
 from tests.orchestration.processes_of_tests import PATH, living, until
 
@@ -90,11 +90,11 @@ def test_the_next_worker_is_not_robbed_by_the_one_that_lost_the_lease(tmp_path: 
 
     thread = threading.Thread(target=follow_first)
     thread.start()
-    until(lambda: first.output())
+    until(first.output)
     taker = threading.Thread(target=lambda: outcomes.append(COMMAND.execute(taken_up(context, first), second)))
     outcomes: list[Outcome] = []
     taker.start()
-    until(lambda: second.output())
+    until(second.output)
     first.lost = True
     thread.join(30)
     (context.workspace / "go").touch()
@@ -173,7 +173,7 @@ def test_an_attempt_that_nobody_began_is_proven_so_and_stays_so(tmp_path: Path) 
     )
 
     assert outcome.kind == "never_started"
-    until(lambda: not os.path.exists(f"/proc/{late.pid}"))
+    until(lambda: not Path(f"/proc/{late.pid}").exists())
     assert not (tmp_path / "ran").exists()
     assert COMMAND.execute(taken_up(context, FakeHost()), FakeHost()).kind == "never_started"
 
@@ -223,7 +223,7 @@ def test_large_output_reaches_the_host_in_order_and_in_small_pieces(tmp_path: Pa
     spool = Spool(context.spool)
     spool.prepare()
     spool.claim("run", pid=1, token=7, start_time="never")
-    log = OutputLog(spool, 10**7)
+    log = OutputLog(spool.output, 10**7)
     for number in range(20_000):
         log.write(STDOUT, f"line {number}\n".encode())
     spool.write_exit(Exit(token=7, exit_code=0, output_bytes=log.size))
@@ -371,7 +371,8 @@ def artifacts_of(folder: Path, line: str, *patterns: str, **changes: Any) -> Out
 
 def test_declared_globs_and_the_artifacts_folder_are_kept_as_private_copies(tmp_path: Path) -> None:
     line = (
-        "mkdir -p dist/deep other; echo 1 > dist/a.whl; echo 22 > dist/deep/b.whl; echo x > other/c.whl; echo x > dist/d.txt;"
+        "mkdir -p dist/deep other; echo 1 > dist/a.whl; echo 22 > dist/deep/b.whl; "
+        "echo x > other/c.whl; echo x > dist/d.txt;"
         "mkdir $CCDASH_ARTIFACTS/sub; echo note > $CCDASH_ARTIFACTS/sub/note.md"
     )
     outcome = artifacts_of(tmp_path, line, "dist/**/*.whl")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.spool import HEADER, STDERR, STDOUT, Exit, Spool, parse
-from orchestration.supervisor import OutputLog
+from orchestration.frames import HEADER, STDERR, STDOUT, OutputLog, parse
+from orchestration.spool import Exit, Spool
 
 pytestmark = pytest.mark.pure
 
@@ -87,7 +87,7 @@ def test_the_end_takes_no_more_room_than_was_set_aside_for_it(spool: Spool) -> N
 
 
 def test_frames_are_read_on_from_any_end_of_a_frame(spool: Spool) -> None:
-    log = OutputLog(spool, 1000)
+    log = OutputLog(spool.output, 1000)
     for stream, data in ((STDOUT, b"one"), (STDERR, b"two"), (STDOUT, b"three")):
         log.write(stream, data)
 
@@ -109,14 +109,14 @@ def test_a_frame_that_is_still_being_written_waits() -> None:
 
 
 def test_a_full_disk_leaves_whole_frames_behind(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = OutputLog(spool, 1000)
+    log = OutputLog(spool.output, 1000)
     log.write(STDOUT, b"kept")
 
     def half(descriptor: int, data: bytes) -> None:
         os.write(descriptor, bytes(data)[:7])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("orchestration.supervisor.write_all", half)
+    monkeypatch.setattr("orchestration.frames.write_all", half)
     with pytest.raises(OSError, match="No space"):
         log.write(STDOUT, b"lost")
 

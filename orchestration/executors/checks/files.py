@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,23 +22,18 @@ def inspect_file(check: Mapping[str, Any], workspace: Workspace, _: Mapping[str,
         return f"{path} is there and should not be." if is_there else ""
     if not is_there:
         return f"{path} is not there."
-    descriptor = workspace.open_beneath(path)
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            return _of_no_file(check)
-        wanted = check.get("min_bytes") or 0
-        if facts.st_size < wanted:
-            return f"{path} has {facts.st_size} bytes; at least {wanted} are wanted."
+    if workspace.resolve(path).is_dir():
+        return _of_no_file(check)
+    with os.fdopen(workspace.open_beneath(path), "rb") as file:
+        size, wanted = os.fstat(file.fileno()).st_size, check.get("min_bytes") or 0
+        if size < wanted:
+            return f"{path} has {size} bytes; at least {wanted} are wanted."
         return _mismatch(check, file.read(READ_BYTES)) if check.get("matches") else ""
 
 
 def read_document(workspace: Workspace, path: str, limit: int) -> bytes:
     """The whole of a regular file that must not be larger than `limit`."""
-    descriptor = workspace.open_beneath(path)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise WorkspaceError(f"{path} is no regular file.")
+    with os.fdopen(workspace.open_beneath(path), "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise WorkspaceError(f"{path} is larger than the {limit} bytes that are read for a check.")
