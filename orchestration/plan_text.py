@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -35,7 +36,7 @@ def read_plan(text: str | bytes) -> Any:
     if len(text) > MAX_BYTES:
         raise _fault("plan", f"The plan is larger than {MAX_BYTES // 1024 // 1024} MiB; make it smaller.")
     decoded = _decode(text) if isinstance(text, bytes) else text
-    data = _read_json(decoded) if decoded.lstrip()[:1] in ("{", "[") else _read_yaml(decoded)
+    data = read_json(decoded) if decoded.lstrip()[:1] in ("{", "[") else _read_yaml(decoded)
     check_data(data)
     return data
 
@@ -43,6 +44,19 @@ def read_plan(text: str | bytes) -> Any:
 def write_yaml(data: Any) -> str:
     """Data as YAML that reads back as the same data."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
+
+
+def read_json(text: str | bytes) -> Any:
+    """JSON as data, with no doubled key and no NaN; `check_data` is still to come. Raises InvalidPlan."""
+    decoded = _decode(text) if isinstance(text, bytes) else text
+    try:
+        return json.loads(decoded, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise _fault("plan", f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
+    except RecursionError:
+        raise _fault("plan", f"This is nested deeper than {MAX_DEPTH} levels.") from None
+    except ValueError as error:
+        raise _fault("plan", str(error)) from None
 
 
 def check_data(data: Any) -> None:
@@ -105,17 +119,6 @@ def _decode(text: bytes) -> str:
         raise _fault("plan", f"The plan is not UTF-8 text (byte {error.start}).") from None
 
 
-def _read_json(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise _fault("plan", f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
-    except RecursionError:
-        raise _fault("plan", f"This is nested deeper than {MAX_DEPTH} levels.") from None
-    except ValueError as error:
-        raise _fault("plan", str(error)) from None
-
-
 def _read_yaml(text: str) -> Any:
     try:
         _check_events(text)
@@ -144,9 +147,8 @@ def _check_events(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"The field {doubled!r} stands twice in one object.")
+        doubled = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"The field {doubled[:100]!r} stands twice in one object.")
     return found
 
 
