@@ -1,0 +1,46 @@
+"""The rules that hold for a project: the shipped ones and the project's rows. Rows only add; the strictest holds."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from django.db.models import Q
+
+from policy.expressions import Expression, compile_expression
+from policy.models import Project
+from policy.models.rules import Rule as RuleRow
+from policy.ruleset import VARIABLES, Rule, RuleSet
+from policy.shipped_rules import SHIPPED
+
+__all__ = ["SHIPPED", "Rule", "RuleSet", "check_condition", "load_rules", "rule_of"]
+
+
+def load_rules(project: Project, revision: int | None = None) -> RuleSet:
+    """`revision`: the project's, as read with the run's row; a change of any rule that holds for it makes another."""
+    return _load(project.pk, project.created_at, project.rules_revision if revision is None else revision)
+
+
+def rule_of(row: RuleRow) -> Rule:
+    """Also for a row that isn't saved: `load_rules(project).plus(rule_of(row))` shows what it would change."""
+    return Rule(
+        name=row.name,
+        description=row.description,
+        verdict=row.verdict,
+        risk=row.risk,
+        condition=row.condition or "true",
+        approvers=tuple(row.approvers or ()),
+        version=row.version,
+    )
+
+
+def check_condition(source: str) -> Expression:
+    """Raises ExpressionError where a rule's condition can't be used; for forms and admin, before a row is saved."""
+    return compile_expression(source, VARIABLES)
+
+
+@functools.lru_cache(maxsize=512)
+def _load(project_id: int, born: datetime, revision: int) -> RuleSet:
+    """`born` tells a project from an earlier one that had its number."""
+    rows = RuleRow.objects.filter(Q(project_id=project_id) | Q(project=None), enabled=True, current=True)
+    return SHIPPED.plus(*(rule_of(row) for row in rows.order_by("name", "project_id"))) if rows else SHIPPED

@@ -1,0 +1,61 @@
+"""Characters that stand for what a word doesn't say itself.
+
+The screen refuses lines that hold private-use characters, so a mark in a value is always ours.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+
+NUMBER = "\ue000"  # digits, perhaps with a sign
+SLUG = "\ue001"  # letters, digits, dots, dashes; no slash, no dash first
+ANY = "\ue002"  # any text, one word
+MANY = "\ue003"  # any text, any number of words
+STAR = "\ue004"  # a pattern of file names; never a slash
+HOME = "\ue005"
+OUTPUT = "\ue006"  # $CCDASH_OUTPUT
+ARTIFACTS = "\ue007"  # $CCDASH_ARTIFACTS
+TEMPORARY = "\ue008"  # $TMPDIR
+WORKSPACE = "\ue009"
+PIPE = "\ue00a"  # what <( ) leaves in its place
+FOUND = "\ue00b"  # paths inside the workspace, from a program that lists them
+
+OPEN = frozenset({ANY, MANY})
+GLOBS = frozenset({STAR})
+SCRATCH = frozenset({OUTPUT, ARTIFACTS, TEMPORARY})
+STREAMS = frozenset({PIPE, FOUND})
+ALL = frozenset({NUMBER, SLUG, ANY, MANY, STAR, HOME, OUTPUT, ARTIFACTS, TEMPORARY, WORKSPACE, PIPE, FOUND})
+# A word that begins with one of these could turn out to be an option.
+MAYBE_FLAG = frozenset({ANY, MANY, STAR, NUMBER, FOUND})
+
+_SHOWN = {
+    NUMBER: "<number>",
+    SLUG: "<name>",
+    ANY: "<computed>",
+    MANY: "<computed>",
+    STAR: "*",
+    HOME: "~",
+    OUTPUT: "$CCDASH_OUTPUT",
+    ARTIFACTS: "$CCDASH_ARTIFACTS",
+    TEMPORARY: "$TMPDIR",
+    WORKSPACE: "$CCDASH_WORKSPACE",
+    PIPE: "<pipe>",
+    FOUND: "<found files>",
+}
+_TABLE = str.maketrans(_SHOWN)
+
+
+def shown(text: str) -> str:
+    return text if text.isascii() else text.translate(_TABLE)
+
+
+def literal(text: str) -> bool:
+    return text.isascii() or not ALL & set(text)
+
+
+@functools.lru_cache(maxsize=512)
+def pattern(part: str) -> re.Pattern[str]:
+    loose = "".join("*" if mark in ALL else f"[{mark}]" if mark in "*?[" else mark for mark in part)
+    return re.compile(fnmatch.translate(loose), re.IGNORECASE)

@@ -1,0 +1,109 @@
+"""What the shell does itself."""
+
+from __future__ import annotations
+
+import re
+
+from policy.shell import marks
+from policy.shell.grammar import NotKnown, Program, examine
+from policy.shell.record import each_place
+from policy.shell.scope import MANY, Scope, settable
+from policy.shell.walk import Walk
+from policy.shell.words import Word
+
+_OPTIONS = re.compile(r"[-+][eunxfCv]*o?")
+_OPTION_NAMES = frozenset({"pipefail", "errexit", "nounset", "xtrace", "noglob", "noclobber", "verbose"})
+
+
+def change_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    operands = [word for word in words if word.text not in ("--", "-P", "-L")]
+    if len(operands) != 1 or any(value[:1] in ("-", "+") for value in operands[0].values):
+        walk.record.say("read_outside", "Leaves the workspace's folder.")
+        scope.cwds = (None,)
+        return
+    there: list[str | None] = []
+    for place in each_place(operands[0], scope):
+        if place.where == "inside" and not marks.GLOBS & set("".join(place.parts)):
+            there.append("/".join(place.parts))
+            continue
+        walk.record.say("read_outside", f"Works outside the workspace: {place.path}.")
+        there.append(None)
+    walk.record.say("compute", "Changes folder.")
+    walk.landed = tuple(dict.fromkeys(there))
+    # It may fail, and the line goes on where it was.
+    scope.cwds = tuple(dict.fromkeys([*there, *scope.cwds]))
+
+
+def set_options(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    named = False
+    for word in words:
+        option = word.text or ""
+        if named and option in _OPTION_NAMES:
+            named = False
+        elif not named and len(option) > 1 and _OPTIONS.fullmatch(option):
+            named = option.endswith("o")
+        else:
+            raise NotKnown(f"{word.raw} is not a plain shell option")
+    if named or not words:
+        raise NotKnown("it lists every variable")
+    walk.record.say("compute", "Sets shell options.")
+
+
+def read_variable(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    used = examine(Program("-r -s -n:num -d:data -t:num -p:data", "name*", loose=False), words, walk.record, scope)
+    for word in used.operands:
+        name = word.text or ""
+        if not settable(name, scope.environment):
+            raise NotKnown(f"it sets {word.raw}")
+        scope.variables[name] = MANY
+    walk.record.say("compute", "Reads a line of its input.")
+
+
+def export(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Reached only where the name was written in disguise; the plain word is grammar."""
+    raise NotKnown("it changes the environment")
+
+
+def function_control(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    examine(Program(operands="num"), words, walk.record, scope)
+    walk.record.say("compute", "Ends or goes on.")
+
+
+def wait(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    examine(Program("-n -f", "word*", loose=True), words, walk.record, scope)
+    walk.record.say("compute", "Waits for its own processes.")
+
+
+def hash_of(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """command -v and type only look; everything else of that kind changes what names mean."""
+    raise NotKnown("it changes what names mean")
+
+
+def look_up(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    examine(Program("-a -t -p -P", "name*"), words, walk.record, scope)
+    walk.record.say("compute", "Looks up a program.")
+
+
+SPECIAL = {
+    "cd": change_folder,
+    "set": set_options,
+    "read": read_variable,
+    "exit": function_control,
+    "return": function_control,
+    "break": function_control,
+    "continue": function_control,
+    "wait": wait,
+    "type": look_up,
+    "which": look_up,
+    "export": export,
+    "declare": export,
+    "typeset": export,
+    "local": export,
+    "readonly": export,
+    "alias": hash_of,
+    "unalias": hash_of,
+    "hash": hash_of,
+    "enable": hash_of,
+    "shopt": hash_of,
+    "trap": hash_of,
+}

@@ -1,0 +1,187 @@
+"""Interpreters: code given to them is code nobody judged, except modules that are known runners."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from policy.shell import marks, paths
+from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.programs.building import PROGRAMS as RUNNERS
+from policy.shell.record import each_place
+from policy.shell.scope import Scope
+from policy.shell.walk import Walk
+from policy.shell.words import Word
+
+_SAYS = "Runs the project's tests, checks or build."
+_HARMLESS_FLAGS = frozenset({"-B", "-u", "-I", "-E", "-s", "-S", "-bb", "-b", "-Wd", "-q"})
+_MODULES: dict[str, Program] = {
+    "unittest": Program("-v -q -f -b -c -k:data -s:target -p:data -t:target --verbose --quiet --failfast --buffer --locals", "name*", "check", _SAYS, runs=True),
+    "compileall": Program("-q -f -j:num", "target*", "check", _SAYS),
+    "py_compile": Program("-q", "target*", "check", _SAYS),
+    "doctest": Program("-v -f -o:word", "target*", "check", _SAYS, runs=True),
+    "json.tool": Program("--sort-keys --indent=num --compact --no-ensure-ascii --json-lines --tab", "read", "read", "Reads inside the workspace."),
+    "tokenize": Program("-e", "read", "read", "Reads inside the workspace."),
+    "ast": Program("", "read", "read", "Reads inside the workspace."),
+    "tabnanny": Program("-v -q", "list*", "read", "Reads inside the workspace."),
+    "build": Program("-s -w -n -v --sdist --wheel --no-isolation", "target*", "check", _SAYS, runs=True),
+}  # fmt: skip
+_MANAGE: dict[str, Program] = {
+    "test": Program("-v:num --verbosity=num --parallel[=word] --failfast --keepdb --noinput --no-input -k:data --tag=word --exclude-tag=word --shuffle[=num] --reverse --timing --buffer --debug-mode", "name*", "check", _SAYS, runs=True),
+    "check": Program("--deploy --fail-level=word --database=word --tag=word", "name*", "check", _SAYS, runs=True),
+    "showmigrations": Program("-l -p --list --plan --database=word", "name*", "check", _SAYS, runs=True),
+    "sqlmigrate": Program("--backwards", "word word", "check", _SAYS, runs=True),
+    "diffsettings": Program("", "", "environment_read", "Prints settings that may hold secrets."),
+}  # fmt: skip
+_CODE_FLAGS = re.compile(r"-[a-zA-Z]*[cepE].*|--(eval|print|command|require|import|loader)(=.*)?|-")
+
+
+def python(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    queue = list(words)
+    while queue and queue[0].text in _HARMLESS_FLAGS:
+        queue.pop(0)
+    first = queue[0].text if queue else None
+    if first in ("--version", "-V", "-VV", "--help", "-h"):
+        walk.record.say("compute", "Prints a version or help.")
+    elif first == "-m" and len(queue) > 1 and queue[1].text is not None:
+        _module(walk, queue[1].text, queue[2:], scope, text)
+    elif first == "manage.py" and len(queue) > 1 and scope.cwds == ("",):
+        _manage(walk, queue[1], queue[2:], scope)
+    else:
+        code(walk, queue, scope, text)
+
+
+def _module(walk: Walk, name: str, words: list[Word], scope: Scope, text: str) -> None:
+    if name in RUNNERS or name in ("ruff", "coverage", "pip"):
+        walk.classify(walk, [Word((name,), name), *words], [], scope, text)
+    elif name in _MODULES:
+        examine(_MODULES[name], words, walk.record, scope)
+    elif name in ("http.server", "smtpd", "xmlrpc.server", "ftplib", "telnetlib", "webbrowser"):
+        walk.record.say("network", f"Talks to the network with Python's {name}.")
+    else:
+        walk.record.say("code", f"Runs the Python module {marks.shown(name)[:60]}.")
+
+
+def _manage(walk: Walk, word: Word, words: list[Word], scope: Scope) -> None:
+    name = word.text or ""
+    if name in _MANAGE:
+        examine(_MANAGE[name], words, walk.record, scope)
+    elif name == "makemigrations" and {"--check", "--dry-run"} & {word.text for word in words}:
+        examine(
+            Program("--check --dry-run -v:num --noinput", "name*", "check", _SAYS, runs=True), words, walk.record, scope
+        )
+    elif name in ("flush", "sqlflush", "reset_db", "dbshell", "migrate", "loaddata"):
+        walk.record.say("database", f"Changes a database with manage.py {name}.")
+    else:
+        walk.record.say("code", f"Runs the project's command {marks.shown(name)[:60]}.")
+
+
+def code(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Code on the line, from a file, or from its input."""
+    record = walk.record
+    if walk.feed == "network":
+        record.say("remote_code", "Runs what it got from the network.")
+    for word in words:
+        _from_the_network(walk, word)
+        _names_harm(walk, word)
+    given = [word for word in words if any(_CODE_FLAGS.fullmatch(value) for value in word.values)]
+    files = [word for word in words if word not in given and not any(value[:1] == "-" for value in word.values)]
+    if given or not files:
+        record.say("code", "Runs code that is given on the line or on its input.")
+        return
+    for place in each_place(files[0], scope):
+        record.say("code", f"Runs a file that nobody has looked at: {place.path}.")
+        if place.credentials:
+            record.say("credentials", f"Names credentials outside the workspace: {place.path}.")
+    record.ran_code = True
+
+
+def _from_the_network(walk: Walk, word: Word) -> None:
+    if re.search(r"[<$`]\(?.*\b(curl|wget|fetch)\b", word.raw) and any(
+        mark in word.values[0] for mark in (marks.PIPE, marks.ANY, marks.MANY)
+    ):
+        walk.record.say("remote_code", "Runs what it got from the network.")
+
+
+_HARM = (
+    (r"rmtree|unlinkSync|rmSync|rm\s+-rf|os\.(remove|unlink)|shutil\.move|File\.delete|FileUtils\.rm|unlink\b", "delete", "deletes files"),
+    (r"socket|urllib|requests\.|http\.client|https?://|fetch\(|net\.connect|IO::Socket|TCPSocket|curl|wget", "network", "talks to the network"),
+    (r"/etc/shadow|\.ssh/|id_rsa|\.aws/|/proc/\S+/environ|\.netrc|\.kube/", "credentials", "names credentials outside the workspace"),
+    (r"os\.environ|process\.env|ENV\[|%ENV|getenv", "environment_read", "reads environment variables that may hold secrets"),
+    (r"/dev/tcp|pty\.spawn|dup2\(", "reverse_shell", "opens a shell to the network"),
+    (r"\.git/(hooks|config)", "persistence", "writes where git runs code from"),
+    (r"os\.setuid|sudo\b", "privilege", "raises privileges"),
+    (r"os\.kill|process\.kill|killall|pkill", "process", "signals processes"),
+    (r"os\.fork\(\).*while|while.*os\.fork\(\)", "exhaustion", "exhausts the machine"),
+)  # fmt: skip
+
+
+def _names_harm(walk: Walk, word: Word) -> None:
+    """Words in the code that tell what it is about: they only ever make it stricter."""
+    for pattern, kind, what in _HARM:
+        if re.search(pattern, word.values[0]):
+            walk.record.say(kind, f"Runs code that {what}.")
+
+
+def node(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    first = words[0].text if words else None
+    if first in ("--version", "-v", "--help", "-h") and len(words) == 1:
+        walk.record.say("compute", "Prints a version or help.")
+    elif first in ("--check", "-c") and len(words) == 2:
+        take("target", words[1], walk.record, scope)
+        walk.record.say("check", _SAYS)
+    elif first == "--test":
+        examine(
+            Program(
+                "--test --test-reporter=word --test-concurrency=num --test-name-pattern=data --experimental-test-coverage --test-only",
+                "target*",
+                "check",
+                _SAYS,
+                runs=True,
+            ),
+            words,
+            walk.record,
+            scope,
+        )
+    else:
+        code(walk, words, scope, text)
+
+
+def other(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    first = words[0].text if words else None
+    if first in ("--version", "-v", "-version", "-V", "--help") and len(words) == 1:
+        walk.record.say("compute", "Prints a version or help.")
+    elif (
+        first in ("-c", "-l")
+        and len(words) == 2
+        and paths.place(words[1].values[0], scope.cwds[0], scope.root).where == "inside"
+        and text.split()[0] in ("php", "ruby")
+    ):
+        # A syntax check: php -l, ruby -c.
+        walk.record.say("check" if (first, text.split()[0]) in (("-l", "php"), ("-c", "ruby")) else "code", _SAYS)
+    else:
+        code(walk, words, scope, text)
+
+
+def source(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Everything after it runs in a shell that the file may have changed."""
+    target = words[0].text if words else None
+    if (
+        target in (".venv/bin/activate", "venv/bin/activate", "./.venv/bin/activate")
+        and len(words) == 1
+        and scope.cwds == ("",)
+    ):
+        walk.record.say("check", "Enters the project's virtual environment.")
+        return
+    code(walk, words, scope, text)
+    if not words:
+        raise NotKnown("it lacks a file")
+
+
+SPECIAL = {
+    **dict.fromkeys(("python", "python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python2", "pypy3"), python),
+    **dict.fromkeys(("node", "nodejs"), node),
+    **dict.fromkeys(("perl", "ruby", "php", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "bc", "dc", "ipython", "jupyter"), functools.partial(other)),
+    "source": source,
+    ".": source,
+}  # fmt: skip

@@ -1,0 +1,287 @@
+"""Programs that look and print. Their options that write, run or reach elsewhere are left out on purpose."""
+
+from __future__ import annotations
+
+import re
+
+from policy.shell import marks
+from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
+from policy.shell.record import Record
+from policy.shell.scope import Scope
+from policy.shell.walk import Walk
+from policy.shell.words import Word
+
+
+def _pattern_first(used: Used, record: Record, scope: Scope) -> None:
+    """grep and rg: the first operand is the pattern, unless an option gave it."""
+    kinds = "read*" if used.has("-e", "--regexp", "-f", "--file", "--files") else "data read*"
+    take_operands(kinds, used.operands, record, scope)
+    record.say("read", "Reads inside the workspace.")
+
+
+def _sed(used: Used, record: Record, scope: Scope) -> None:
+    scripts = [word for word in used.flags.get("-e", []) + used.flags.get("--expression", []) if word is not None]
+    operands = list(used.operands)
+    if not scripts and operands:
+        scripts = [operands.pop(0)]
+    for script in scripts:
+        if script.text is None or not all(_SED.fullmatch(line) for line in _sed_lines(script.text)):
+            raise NotKnown(f"{script.raw} is not a plain sed script")
+    in_place = used.has("-i", "--in-place")
+    take_operands("write*" if in_place else "read*", operands, record, scope)
+    if in_place:
+        take_operands("read*", operands, record, scope)
+
+
+def _sed_lines(script: str) -> list[str]:
+    return [line.strip() for line in script.split("\n") if line.strip()]
+
+
+_ADDRESS = r"(?:\d+|\$|/(?:[^/\\\n]|\\[^\n])*/I?|\d+~\d+)"
+_REPLACE = r"s(?:/(?:[^/\\\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/|\|(?:[^|\\\n]|\\[^\n])*\|(?:[^|\\\n]|\\[^\n])*\||#(?:[^#\\\n]|\\[^\n])*#(?:[^#\\\n]|\\[^\n])*#|,(?:[^,\\\n]|\\[^\n])*,(?:[^,\\\n]|\\[^\n])*,)[gpiI\d]*"
+_COMMAND = rf"(?:{_ADDRESS}(?:,(?:\+?\d+|{_ADDRESS}))?!?)?\s*(?:[pdqQ=]|[qQ]\d+|{_REPLACE})"
+_SED = re.compile(rf"{_COMMAND}(?:\s*;\s*{_COMMAND})*\s*;?")
+
+_AWK_FUNCTIONS = frozenset(
+    "length substr index split sub gsub match sprintf tolower toupper int sqrt exp log sin cos rand"
+    " print printf if while for exit".split()
+)
+# Texts and patterns, from left to right: a pattern stands only where no division could.
+_AWK_QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(^|[{}(,;!~&|\n])\s*/(?:[^/\\\n]|\\.)*/")
+_AWK_REACHES = re.compile(
+    r"(?<!\|)\|(?!\|)|>>|@|\b(?:getline|system|close|fflush|ENVIRON|PROCINFO|function|func|delete|exec|nextfile)\b"
+    r"|\b(?:print|printf|return|else|do|in|case)\s*/"
+)
+_AWK_TEXT = re.compile(r"[\w\s$(){}\[\],;:?+*/%<>=!&|~.^-]*")
+
+
+def _awk(used: Used, record: Record, scope: Scope) -> None:
+    """Printing of fields with conditions: no call, no pipe, no redirection, no file name."""
+    program = used.operands[0].text if used.operands else None
+    if program is None:
+        raise NotKnown("its program is computed")
+    if not _awk_plain(program):
+        raise NotKnown("its program may run commands or write files")
+    _awk_operands(used.operands[1:], record, scope)
+
+
+def _awk_plain(program: str) -> bool:
+    text = _AWK_QUOTED.sub(lambda found: (found[1] or "") + " 0 ", program)
+    if _AWK_REACHES.search(text) or not _AWK_TEXT.fullmatch(text):
+        return False
+    if set(re.findall(r"([A-Za-z_]\w*)\s*\(", text)) - _AWK_FUNCTIONS:
+        return False
+    # After print, > names a file unless it stands in parentheses.
+    return not any(">" in re.sub(r"\([^()]*\)", "", rest) for rest in re.findall(r"print([^;}]*)", text))
+
+
+def _awk_operands(words: list[Word], record: Record, scope: Scope) -> None:
+    for word in words:
+        if any("=" in value for value in word.values):
+            raise NotKnown(f"{word.raw} sets a variable")
+        take("read", word, record, scope)
+
+
+def find(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Starting points, then an expression. Actions that run, delete or write are judged on their own."""
+    queue = list(words)
+    while queue and queue[0].text in ("-L", "-H", "-P"):
+        queue.pop(0)
+    starts = 0
+    while queue and not any(value[:1] in ("-", "(", "!") for value in queue[0].values):
+        take("list", queue.pop(0), walk.record, scope)
+        starts += 1
+    if any(value[:1] in marks.MAYBE_FLAG for word in words[:starts] for value in word.values):
+        raise NotKnown("where it starts may turn out to be an option")
+    while queue:
+        _find_step(walk, queue, scope)
+    walk.record.say("read", "Lists files inside the workspace.")
+    walk.output = "paths" if _inside_only(walk) else ""
+
+
+def _inside_only(walk: Walk) -> bool:
+    return not walk.record.has("read_outside", "credentials", "unknown")
+
+
+def _find_step(walk: Walk, queue: list[Word], scope: Scope) -> None:
+    word = queue.pop(0)
+    option = word.text
+    if option in ("-exec", "-execdir", "-ok", "-okdir"):
+        from policy.shell.programs import wrappers
+
+        wrappers.find_runs(walk, queue, scope)
+    elif option == "-delete":
+        walk.record.say("delete", "Deletes the files it finds.")
+    elif option in _FIND_VALUED and queue:
+        take(_FIND_VALUED[option], queue.pop(0), walk.record, scope)
+    elif option not in _FIND_ALONE:
+        raise NotKnown(f"{word.raw} is not an option known to be harmless")
+
+
+_FIND_ALONE = frozenset(
+    "( ) ! , -o -or -a -and -not -print -print0 -ls -empty -prune -depth -xdev -mount -daystart -true -false -quit -readable -writable -executable -follow -noleaf".split()
+)
+_FIND_VALUED = {
+    **dict.fromkeys(
+        "-name -iname -path -ipath -wholename -iwholename -regex -iregex -regextype -printf -lname".split(), "data"
+    ),
+    **dict.fromkeys("-type -xtype -perm -user -group".split(), "data"),
+    **dict.fromkeys("-size -mtime -mmin -atime -amin -ctime -cmin -maxdepth -mindepth -links".split(), "data"),
+    **dict.fromkeys("-newer -anewer -cnewer -samefile".split(), "list"),
+}
+
+
+def _sort(used: Used, record: Record, scope: Scope) -> None:
+    take_operands("read*", used.operands, record, scope)
+
+
+def date(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    used = examine(
+        Program("-u --utc -I[=word] --iso-8601[=word] -R --rfc-3339=word -d:data --date=data", "data", loose=True),
+        words,
+        walk.record,
+        scope,
+    )
+    shape = used.operands[0].text if used.operands else ""
+    if shape is None or shape and not shape.startswith("+"):
+        raise NotKnown("it would set the clock")
+    walk.record.say("compute", "Prints the time.")
+    walk.output = (
+        "number"
+        if shape in ("+%s", "+%Y", "+%s%N")
+        else "slug"
+        if re.fullmatch(r"\+[%\w.-]+", shape or "")
+        and re.match(r"\+%", shape or "")
+        and "%D" not in shape
+        and "%x" not in shape
+        and "%c" not in shape
+        else ""
+    )
+
+
+def print_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    examine(Program("-P -L"), words, walk.record, scope)
+    walk.record.say("compute", "Prints the folder.")
+    walk.output = "workspace" if scope.cwds == ("",) else ""
+
+
+def print_formatted(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """printf; -v sets a variable, and an index in its name is calculated."""
+    if words and (words[0].text is None and words[0].maybe_flag or (words[0].text or "").startswith("-v")):
+        raise NotKnown("it may set a variable")
+    walk.record.say("compute", "Prints text.")
+
+
+def test(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    if any(value == "-v" or value == "-R" for word in words for value in word.values):
+        raise NotKnown("-v calculates an index")
+    if any(word.vague and word.bare and not word.raw.startswith('"') for word in words[:1]) and len(words) > 1:
+        raise NotKnown(f"{words[0].raw} may be several words")
+    walk.record.say("compute", "Tests a condition.")
+
+
+_COUNTED = "-n:num --lines=num -c:num --bytes=num -q --quiet --silent -v --verbose -z --zero-terminated"
+_GREP = """-a -b -c -E -F -G -H -h -I -i -L -l -n -o -P -q -R -r -s -T -U -v -w -x -y -Z -z -# -A:num -B:num -C:num -d:word -D:word -e:data -m:num -f:read
+    --count --extended-regexp --fixed-strings --perl-regexp --basic-regexp --with-filename --no-filename --ignore-case --no-ignore-case --files-without-match
+    --files-with-matches --line-number --only-matching --quiet --silent --recursive --dereference-recursive --no-messages --invert-match --word-regexp
+    --line-regexp --null --null-data --text --byte-offset --initial-tab --color[=word] --colour[=word] --include=data --exclude=data --exclude-dir=data
+    --after-context=num --before-context=num --context=num --max-count=num --regexp=data --binary-files=word --line-buffered --label=data --file=read"""
+_RG = """-a -c -F -H -I -i -l -L -n -N -o -P -p -q -s -S -U -u -v -w -x -0 -# -. -A:num -B:num -C:num -d:num -e:data -g:data -j:num -m:num -M:num -r:data -t:word -T:word -E:word
+    --count --count-matches --fixed-strings --with-filename --no-filename --ignore-case --files-with-matches --files-without-match --files --line-number --no-line-number
+    --only-matching --pcre2 --pretty --quiet --case-sensitive --smart-case --multiline --multiline-dotall --unrestricted --invert-match --word-regexp --line-regexp
+    --null --after-context=num --before-context=num --context=num --max-depth=num --regexp=data --glob=data --iglob=data --threads=num --max-count=num --max-columns=num
+    --replace=data --type=word --type-not=word --type-list --color=word --colors=data --column --heading --no-heading --hidden --no-ignore --no-ignore-vcs --json --sort=word --sortr=word --stats
+    --trim --vimgrep --text --passthru --no-messages --no-config --debug --encoding=word --crlf --follow --version"""
+_LS = """-1 -a -A -b -B -c -C -d -f -F -g -G -h -H -i -k -l -L -m -n -N -o -p -q -Q -r -R -s -S -t -u -U -v -x -X -Z -w:num -I:data --all --almost-all --author
+    --color[=word] --directory --classify[=word] --file-type --full-time --group-directories-first --human-readable --inode --no-group --reverse --recursive --size
+    --sort=word --time=word --time-style=data --format=word --hide=data --ignore=data --dereference --numeric-uid-gid --si --zero --width=num --block-size=word"""
+
+PROGRAMS: dict[str, Program] = {
+    # Prints
+    "echo": Program(operands="data*", flags="-# -n -e -E", kind="compute", says="Prints text.", loose=True, check=lambda used, record, scope: None),
+    "true": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
+    ":": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
+    "false": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
+    "sleep": Program(operands="num*", kind="compute", says="Waits."),
+    "seq": Program("-w -s:data -f:data --equal-width --separator=data --format=data", "num*", "compute", "Prints numbers.", output="number"),
+    "basename": Program("-a -z -s:data --multiple --suffix=data --zero", "data*", "compute", "Prints a name.", loose=True),
+    "dirname": Program("-z --zero", "data*", "compute", "Prints a name.", loose=True),
+    "uname": Program("-a -s -n -r -v -m -p -i -o --all --kernel-name --machine --operating-system --kernel-release", "", "compute", "Prints the system's name.", output="slug"),
+    "arch": Program("", "", "compute", "Prints the system's name.", output="slug"),
+    "nproc": Program("--all --ignore=num", "", "compute", "Prints a number.", output="number"),
+    "whoami": Program("", "", "compute", "Prints who runs this."),
+    "id": Program("-u -g -G -n -un -gn -r --user --group --name", "", "compute", "Prints who runs this.", output=""),
+    "groups": Program("", "", "compute", "Prints who runs this."),
+    "hostname": Program("-s -f --short --fqdn", "", "compute", "Prints the machine's name."),
+    "uptime": Program("-p -s", "", "compute", "Prints the machine's state."),
+    "tty": Program("-s", "", "compute", "Prints the terminal."),
+    "free": Program("-h -m -g -k -b", "", "compute", "Prints the machine's state."),
+    "cal": Program("-# -3 -m -y", "num*", "compute", "Prints a calendar."),
+    "factor": Program("", "num*", "compute", "Prints numbers."),
+    "locale": Program("-a -m", "", "compute", "Prints the locale."),
+    "getconf": Program("-a", "word*", "compute", "Prints the machine's limits."),
+    "clear": Program("", "", "compute", "Clears the screen."),
+    "tr": Program("-c -C -d -s -t -cd -ds --complement --delete --squeeze-repeats", "data data", "compute", "Replaces characters.", loose=True),
+    "expr": Program("", "data*", "compute", "Calculates.", loose=True),
+    "yes": Program("", "data*", "compute", "Prints text.", loose=True),
+    # Reads
+    "cat": Program("-A -b -e -E -n -s -t -T -u -v --number --show-all --number-nonblank --squeeze-blank --show-ends --show-tabs", "read*", "read", "Reads inside the workspace.", loose=True),
+    "tac": Program("-b -r -s:data", "read*", "read", "Reads inside the workspace.", loose=True),
+    "nl": Program("-b:data -n:word -w:num -s:data -v:num -i:num", "read*", "read", "Reads inside the workspace.", loose=True),
+    "head": Program("-# " + _COUNTED, "read*", "read", "Reads inside the workspace.", loose=True),
+    "tail": Program("-# -f -F -r --follow[=word] --retry --pid=num -s:num " + _COUNTED, "read*", "read", "Reads inside the workspace.", loose=True),
+    "wc": Program("-c -m -l -L -w --bytes --chars --lines --words --max-line-length --total=word", "read*", "read", "Reads inside the workspace.", loose=True),
+    "ls": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True, output="paths"),
+    "dir": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True),
+    "tree": Program("-a -d -f -i -l -p -s -h -u -g -D -F -q -N -n -C -A -S -r -t -x -L:num -I:data -P:data --dirsfirst --noreport --prune --gitignore --du --si -J -X --charset=word --filelimit=num", "list*", "read", "Lists files inside the workspace."),
+    "stat": Program("-L -f -t -c:data --format=data --printf=data --dereference --terse -x", "list*", "read", "Lists files inside the workspace."),
+    "file": Program("-b -i -L -h -k -z --brief --mime --mime-type --mime-encoding", "list*", "read", "Lists files inside the workspace."),
+    "du": Program("-a -b -c -d:num -h -k -m -s -S -x --all --apparent-size --total --max-depth=num --human-readable --summarize --exclude=data --time --si", "list*", "read", "Lists files inside the workspace."),
+    "df": Program("-h -H -k -m -T -i -P --human-readable --total", "list*", "read", "Prints free space."),
+    "realpath": Program("-e -m -s -q -z --relative-to=list --relative-base=list", "list*", "read", "Lists files inside the workspace."),
+    "readlink": Program("-f -e -m -n", "list*", "read", "Lists files inside the workspace."),
+    "grep": Program(_GREP, check=_pattern_first),
+    "egrep": Program(_GREP, check=_pattern_first),
+    "fgrep": Program(_GREP, check=_pattern_first),
+    "rg": Program(_RG, check=_pattern_first),
+    "ag": Program("-a -c -i -l -L -n -o -Q -s -S -v -w -A:num -B:num -C:num -G:data --hidden --nocolor --nogroup --color --python --js --ignore=data --ignore-dir=data", check=_pattern_first),
+    "sort": Program("-b -c -C -d -f -g -h -i -M -m -n -R -r -s -u -V -z -k:data -t:data -S:word --key=data --field-separator=data --numeric-sort --human-numeric-sort --version-sort --reverse --unique --ignore-case --stable --check --zero-terminated --parallel=num", check=_sort),
+    "uniq": Program("-c -d -D -i -u -z -f:num -s:num -w:num --count --repeated --unique --ignore-case --skip-fields=num --skip-chars=num", "read write", "read", "Reads inside the workspace."),
+    "cut": Program("-n -s -z -b:data -c:data -d:data -f:data --bytes=data --characters=data --delimiter=data --fields=data --only-delimited --complement --output-delimiter=data", "read*", "read", "Reads inside the workspace.", loose=True),
+    "paste": Program("-s -z -d:data --serial --delimiters=data", "read*", "read", "Reads inside the workspace.", loose=True),
+    "join": Program("-i -1:num -2:num -j:num -t:data -a:num -v:num -o:data -e:data --header --nocheck-order", "read read", "read", "Reads inside the workspace."),
+    "comm": Program("-1 -2 -3 --check-order --nocheck-order --total --output-delimiter=data", "read read", "read", "Reads inside the workspace."),
+    "diff": Program("-# -a -b -B -c -C:num -d -E -e -H -i -I:data -l -N -n -p -P -q -r -s -t -T -u -U:num -w -W:num -x:data -y -Z --brief --color[=word] --unified[=num] --recursive --side-by-side --ignore-all-space --ignore-space-change --ignore-blank-lines --ignore-case --new-file --exclude=data --suppress-common-lines --strip-trailing-cr --text --minimal --width=num --report-identical-files --label=data -L:data --context[=num] --no-dereference --tabsize=num --ignore-matching-lines=data --ignore-trailing-space --speed-large-files --expand-tabs --normal", "read read", "read", "Reads inside the workspace."),
+    "cmp": Program("-b -l -s -i:data -n:num --silent --quiet --verbose --bytes=num", "read read", "read", "Reads inside the workspace."),
+    "column": Program("-t -s:data -o:data -c:num -n -x -J -N:data --table --separator=data", "read*", "read", "Reads inside the workspace."),
+    "fold": Program("-b -s -w:num -c --width=num --spaces", "read*", "read", "Reads inside the workspace."),
+    "fmt": Program("-w:num -s -u -#", "read*", "read", "Reads inside the workspace."),
+    "expand": Program("-i -t:data", "read*", "read", "Reads inside the workspace."),
+    "unexpand": Program("-a -t:data", "read*", "read", "Reads inside the workspace."),
+    "rev": Program("", "read*", "read", "Reads inside the workspace."),
+    "od": Program("-# -A:word -t:word -c -x -d -o -N:num -j:num -v -w:num -b -a", "read*", "read", "Reads inside the workspace."),
+    "hexdump": Program("-C -c -d -x -b -o -n:num -s:num -v", "read*", "read", "Reads inside the workspace."),
+    "xxd": Program("-p -l:num -s:num -c:num -g:num -u -b -i", "read", "read", "Reads inside the workspace."),
+    "strings": Program("-a -n:num -t:word -e:word", "read*", "read", "Reads inside the workspace."),
+    "base64": Program("-d -D -i -w:num --decode --wrap=num --ignore-garbage", "read", "read", "Reads inside the workspace."),
+    **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.") for name in "md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum".split()},
+    "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
+    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=lambda used, record, scope: _jq(used, record, scope)),
+    "sed": Program("-n -E -r -s -u -z -i[=word] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=word]", check=_sed),
+    **{name: Program("-F:data -v:word", check=_awk) for name in ("awk", "gawk", "mawk")},
+    "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
+    "cloc": Program("--by-file --quiet --json --csv --vcs=word --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace."),
+}  # fmt: skip
+
+
+def _jq(used: Used, record: Record, scope: Scope) -> None:
+    program = used.operands[0].text if used.operands else "."
+    if program is None or re.search(
+        r"\b(env|input_filename|import|include|modulemeta|debug|get_search_list)\b|\$ENV|\$__", program
+    ):
+        raise NotKnown("its program reads more than its files")
+    take_operands("data read*", used.operands, record, scope)
+    record.say("read", "Reads inside the workspace.")
+
+
+SPECIAL = {"find": find, "date": date, "pwd": print_folder, "printf": print_formatted, "test": test}

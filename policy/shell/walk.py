@@ -1,0 +1,427 @@
+"""Walks the tree of a line in the order the shell would, with what is known at each point.
+
+Every command that the line could run is visited, whichever branch it stands in; parts of the grammar that aren't
+listed here make the line one that isn't understood, and are still searched for what they would run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import tree_sitter
+
+from policy.shell import arithmetic, heredocs, marks, redirects, variables
+from policy.shell.record import Record
+from policy.shell.scope import MANY, Scope, Values, settable
+from policy.shell.source import Source
+from policy.shell.words import Word, read_words, spliced
+
+Node = tree_sitter.Node
+MAX_DEPTH = 24
+MAX_COMMANDS = 50
+_REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
+_LOOPS = frozenset({"for_statement", "while_statement", "c_style_for_statement"})
+_SILENT = frozenset({"comment", ";", "&", "\n", "&&", "||", "|", "|&", "(", ")", "{", "}", ";;", "!", "do", "done"})
+
+
+class Walk:
+    """One line. `classify` is handed each simple command as words."""
+
+    def __init__(self, source: Source, record: Record, classify: Classify, depth: int = 0) -> None:
+        self.source, self.record, self.classify, self.depth = source, record, classify, depth
+        self.commands = 0
+        self.output = ""  # what the last command prints, if a later one may rely on it
+        self.feed = ""  # what the command's input holds
+        self.landed: tuple[str | None, ...] | None = None  # where a `cd` leads if it works
+
+    def unknown(self, node: Node, why: str) -> None:
+        self.record.say("unknown", f"{why}: {self.source.shown(node).strip()[:80]}")
+
+    def visit(self, node: Node, scope: Scope, redirected: Nodes = ()) -> Scope:
+        """`scope` becomes what holds afterwards, come what may; what holds where it succeeded is handed back."""
+        handler = _HANDLERS.get(node.type)
+        if handler is None:
+            self._strange(node, scope)
+            return scope
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.unknown(node, "Nested too deeply to be understood")
+            return scope
+        if node.type in _CARRIES:
+            succeeded = _CARRIES[node.type](self, node, scope, redirected)
+        else:
+            extra = self.redirections(redirected, scope)
+            if extra:
+                self.unknown(node, "Has words after a redirection that can't be placed")
+            succeeded = handler(self, node, scope) or scope
+        self.depth -= 1
+        return succeeded
+
+    def each(self, nodes: Iterable[Node], scope: Scope) -> Scope:
+        succeeded = scope
+        for node in nodes:
+            if node.type not in _SILENT:
+                succeeded = self.visit(node, scope)
+        return succeeded
+
+    def _strange(self, node: Node, scope: Scope) -> None:
+        self.unknown(node, f"Uses a part of the shell that is not judged here ({node.type.replace('_', ' ')})")
+        self._search(node, scope)
+
+    def _search(self, node: Node, scope: Scope) -> None:
+        """What a part that isn't understood would run is looked at all the same."""
+        for child in node.children:
+            if child.type in _HANDLERS:
+                self.visit(child, scope)
+            elif child.child_count and self.depth < MAX_DEPTH:
+                self.depth += 1
+                self._search(child, scope)
+                self.depth -= 1
+
+    # Lists and branches
+
+    def program(self, node: Node, scope: Scope) -> None:
+        self.each(node.children, scope)
+
+    def listed(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
+        """`a && b`: b starts where a succeeded; after it either may have happened. A redirection is the last one's."""
+        left, operator, right = node.children[0], node.children[1], node.children[-1]
+        first = self.visit(left, scope)
+        after = (first if operator.type == "&&" else scope).copy()
+        second = self.visit(right, after, redirected)
+        scope.join(after)
+        if operator.type == "&&":
+            return second
+        first = first.copy()
+        first.join(second)
+        return first
+
+    def pipeline(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
+        feed = self.feed
+        stages = [stage for stage in node.children if stage.type not in _SILENT]
+        for stage in stages:
+            self.output = ""
+            self.visit(stage, scope.copy(), redirected if stage is stages[-1] else ())
+            self.feed = self.output or "text"
+        self.feed = feed
+        return scope
+
+    def negated(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
+        for child in node.children:
+            if child.type not in _SILENT:
+                self.visit(child, scope, redirected)
+        return scope
+
+    def subshell(self, node: Node, scope: Scope) -> None:
+        self.each(node.children, scope.copy())
+
+    def compound(self, node: Node, scope: Scope) -> Scope:
+        if node.children and node.children[0].type == "((":
+            self.record.say("compute", "Calculates.")
+            self._arithmetic(node, node.children[1:-1], scope)
+            return scope
+        return self.each(node.children, scope)
+
+    def conditional(self, node: Node, scope: Scope) -> None:
+        """Each branch from where the conditions left off; after it any may have happened."""
+        started = scope.copy()
+        for child in node.children:
+            if child.type in ("elif_clause", "else_clause"):
+                branch = started.copy()
+                branch.join(scope)
+                self.each([part for part in child.children if part.type not in _WORDS_OF_IF], branch)
+                scope.join(branch)
+            elif child.type not in _WORDS_OF_IF:
+                branch = scope.copy()
+                self.each([child], branch)
+                scope.join(branch)
+
+    def case(self, node: Node, scope: Scope) -> None:
+        for child in node.children:
+            if child.type == "case_item":
+                branch = scope.copy()
+                self._case_item(child, branch)
+                scope.join(branch)
+            elif child.type not in ("case", "in", "esac", "\n", ";"):
+                self.words(child, scope)
+
+    def _case_item(self, node: Node, scope: Scope) -> None:
+        in_pattern = True
+        for child in node.children:
+            if child.type == ")":
+                in_pattern = False
+            elif in_pattern and child.type not in ("|", "("):
+                self._pattern(child, scope)
+            elif not in_pattern and child.type not in ("|", "(", ";;", ";&", ";;&", "\n", ";"):
+                self.visit(child, scope)
+
+    def _pattern(self, node: Node, scope: Scope) -> None:
+        if node.type not in ("word", "string", "raw_string", "number", "extglob_pattern", "concatenation"):
+            self._strange(node, scope)
+        elif re.search(r"[$`(]", self.source.of(node)):
+            self._strange(node, scope)
+
+    # Loops: the body may run again, so what it changes is not known when it starts
+
+    def loop(self, node: Node, scope: Scope) -> None:
+        before = scope.copy()
+        variables.widen(self.source, node, scope)
+        inside = scope.copy()
+        for child in node.children:
+            if child.type not in ("while", "until", "do_group", ";", "\n"):
+                self.visit(child, inside)
+        self._body(node, inside)
+        scope.join(inside)
+        scope.join(before)
+
+    def for_each(self, node: Node, scope: Scope) -> None:
+        if node.children[0].type != "for":
+            self._strange(node, scope)
+            return
+        name = self.source.of(node.children[1])
+        values = self._loop_values(node, scope)
+        variables.widen(self.source, node, scope)
+        inside = scope.copy()
+        if not settable(name, scope.environment):
+            self.record.say("environment", f"Sets {name}, which programs act upon.")
+        inside.variables[name] = values
+        self._body(node, inside)
+        scope.join(inside)
+
+    def _loop_values(self, node: Node, scope: Scope) -> Values:
+        found: list[str] = []
+        for child in node.children[3:] if len(node.children) > 2 and node.children[2].type == "in" else []:
+            if child.type in ("do_group", ";", "\n"):
+                continue
+            for word in self.words(child, scope):
+                found += [value.replace(marks.MANY, marks.ANY) for value in word.values]
+        return tuple(dict.fromkeys(found)) if 0 < len(found) <= 32 else MANY
+
+    def counting(self, node: Node, scope: Scope) -> None:
+        """for ((i = 0; i < 3; i++))"""
+        variables.widen(self.source, node, scope)
+        inside = scope.copy()
+        closing = next((at for at, child in enumerate(node.children) if child.type == "))"), 0)
+        self._arithmetic(node, node.children[2:closing], inside)
+        self._body(node, inside)
+        scope.join(inside)
+
+    def _body(self, node: Node, scope: Scope) -> None:
+        for child in node.children:
+            if child.type in ("do_group", "compound_statement"):
+                self.each(child.children, scope)
+
+    def _arithmetic(self, node: Node, parts: Iterable[Node], scope: Scope) -> None:
+        for part in parts:
+            if part.type not in (";", ","):
+                self._calculate(part, scope)
+
+    def _calculate(self, node: Node, scope: Scope) -> bool:
+        if arithmetic.known(self.source, node, scope):
+            return True
+        self.unknown(node, "Calculates with values that may hold code")
+        self._search(node, scope)
+        return False
+
+    # Definitions, declarations, assignments
+
+    def function(self, node: Node, scope: Scope) -> None:
+        name = self.source.of(node.children[1 if node.children[0].type == "function" else 0])
+        self.unknown(node, f"Defines a function, {name}")
+        inside = scope.copy()
+        inside.cwds, inside.variables = (None,), {}
+        self.each((child for child in node.children if child.type == "compound_statement"), inside)
+
+    def assignment(self, node: Node, scope: Scope) -> None:
+        name, values = self.assigned(node, scope)
+        if settable(name, scope.environment):
+            scope.variables[name] = values
+        else:
+            self.record.say("environment", f"Sets {name}, which programs act upon.")
+            scope.variables[name] = MANY
+
+    def assignments(self, node: Node, scope: Scope) -> None:
+        for child in node.children:
+            self.assignment(child, scope)
+
+    def assigned(self, node: Node, scope: Scope) -> tuple[str, Values]:
+        """Name and values of one assignment; an array or an element of one is not judged."""
+        target, operator = node.children[0], node.children[1]
+        name = self.source.of(target)
+        if target.type != "variable_name" or any(child.type == "array" for child in node.children):
+            self._strange(node, scope)
+            return name, MANY
+        if len(node.children) == 2:
+            return name, ("",)
+        words = self.between(node.children[2].start_byte, node.end_byte, scope, quoted=True)
+        values = words[0].values if len(words) == 1 else MANY
+        return name, values if operator.type == "=" else MANY
+
+    def declaration(self, node: Node, scope: Scope) -> None:
+        keyword = self.source.of(node.children[0])
+        if keyword not in ("export", "local", "readonly", "declare", "typeset"):
+            self._strange(node, scope)
+            return
+        for child in node.children[1:]:
+            if child.type == "variable_assignment":
+                variables.declare(self, keyword, child, scope)
+            elif child.type not in ("variable_name", *_SILENT) or keyword != "export":
+                self._strange(node, scope)
+            elif not settable(self.source.of(child), scope.environment):
+                self.record.say("environment", f"Exports {self.source.of(child)}, which programs act upon.")
+
+    def unset(self, node: Node, scope: Scope) -> None:
+        for child in node.children[1:]:
+            name = self.source.of(child)
+            if child.type != "variable_name" or not settable(name, scope.environment):
+                self.record.say("environment", f"Unsets {name}, which programs may act upon.")
+            scope.variables[name] = MANY
+
+    # Commands
+
+    def redirected(self, node: Node, scope: Scope, outer: Nodes) -> Scope:
+        feed = self.feed
+        redirects = [*(child for child in node.children if child.type in _REDIRECTS), *outer]
+        body = [child for child in node.children if child.type not in _REDIRECTS]
+        if len(body) > 1:
+            self.unknown(node, "Has redirections that can't be placed")
+        if not body:
+            self.record.say("compute", "Opens a file.")
+            self.redirections(redirects, scope)
+        succeeded = scope
+        for child in body:
+            succeeded = self.visit(child, scope, redirects)
+        self.feed = feed
+        return succeeded
+
+    def redirections(self, nodes: Nodes, scope: Scope) -> list[Word]:
+        return [word for node in nodes for word in self.redirect(node, scope)]
+
+    def redirect(self, node: Node, scope: Scope) -> list[Word]:
+        """Words that follow the target belong to the command."""
+        if node.type == "heredoc_redirect":
+            self.feed = "text"
+            return heredocs.read(self, node, scope)
+        if node.type == "herestring_redirect":
+            self.feed = "text"
+            self.words(node.children[-1], scope)
+            return []
+        return redirects.read(self, node, scope)
+
+    def command(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
+        self.commands += 1
+        if self.commands > MAX_COMMANDS:
+            self.unknown(node, f"Has more than {MAX_COMMANDS} commands")
+            return scope
+        words: list[Word] = []
+        prefix: list[tuple[str, Values]] = []
+        for child in node.children:
+            if child.type == "variable_assignment":
+                prefix.append(self.assigned(child, scope))
+            elif child.type in _REDIRECTS:
+                words += self.redirect(child, scope)
+            else:
+                words += self.words(child, scope)
+        words += self.redirections(redirected, scope)
+        self.output, self.landed = "", None
+        self.classify(self, words, prefix, scope, self.source.shown(node))
+        if self.landed is None:
+            return scope
+        succeeded = scope.copy()
+        succeeded.cwds, self.landed = self.landed, None
+        return succeeded
+
+    def test(self, node: Node, scope: Scope) -> None:
+        """[ ] is a command whose words must be read as words; [[ ]] is grammar."""
+        if node.children[0].type == "[[":
+            variables.double_bracket(self, node, scope)
+        else:
+            self._single_bracket(node, scope)
+
+    def _single_bracket(self, node: Node, scope: Scope) -> None:
+        inner = self.source.text[node.start_byte + 1 : node.end_byte - 1]
+        if re.search(r"[<>()|&;]", re.sub(r"\"[^\"`$]*\"|'[^']*'|\\[()<>]|\$\(\([\w+*/ -]*\)\)", "", inner)):
+            self._strange(node, scope)
+            return
+        words: list[Word] = []
+        for start, end in variables.leaves_as_words(self.source, node):
+            words += self.between(start, end, scope)
+        self.commands += 1
+        self.classify(self, [Word(("test",), "["), *words], [], scope, self.source.shown(node))
+
+    # Words and expansions
+
+    def words(self, node: Node, scope: Scope) -> list[Word]:
+        return self.between(node.start_byte, node.end_byte, scope)
+
+    def between(self, start: int, end: int, scope: Scope, quoted: bool = False) -> list[Word]:
+        def expand(node: Node, in_quotes: bool) -> Values:
+            return self.expansion(node, scope, in_quotes or quoted)
+
+        return read_words(self.source, start, end, expand)
+
+    def expansion(self, node: Node, scope: Scope, quoted: bool) -> Values:
+        kind = node.type
+        if kind == "arithmetic_expansion":
+            inner = [child for child in node.children if child.type not in ("$((", "))", "$[", "]")]
+            known = all([self._calculate(child, scope) for child in inner])
+            return (marks.NUMBER,) if known else MANY
+        if kind in ("command_substitution", "process_substitution"):
+            return self._substitution(node, scope, quoted)
+        return spliced(variables.value_of(self, node, scope), quoted)
+
+    def _substitution(self, node: Node, scope: Scope, quoted: bool) -> Values:
+        if self.source.text[node.start_byte] == "`" and "\\" in self.source.of(node):
+            self.unknown(node, "Uses escapes in backticks")
+        inner = Walk(self.source, self.record, self.classify, self.depth + 1)
+        inner.commands = self.commands
+        inside = scope.copy()
+        body = [child for child in node.children if child.type not in ("$(", ")", "`", "<(", ">(")]
+        for child in body:
+            if child.type == "file_redirect" and len(body) == 1:
+                redirects.read(inner, child, inside)
+            elif child.type not in _SILENT:
+                inner.visit(child, inside)
+        self.commands = inner.commands
+        if node.type == "process_substitution":
+            return (marks.PIPE,)
+        known = _OUTPUTS.get(inner.output) if len(body) == 1 else None
+        return known if known is not None else (marks.ANY,) if quoted else MANY
+
+
+Nodes = Sequence[Node]
+Classify = Callable[[Walk, list[Word], list[tuple[str, Values]], Scope, str], None]
+
+_WORDS_OF_IF = frozenset({"if", "then", "elif", "else", "fi", ";", "\n", "comment"})
+_OUTPUTS: dict[str, Values] = {
+    "number": (marks.NUMBER,),
+    "slug": (marks.SLUG,),
+    "workspace": (marks.WORKSPACE,),
+    "paths": (marks.FOUND,),
+}
+# These hand redirections on to a part of them; the others open them first.
+_CARRIES: dict[str, Callable[[Walk, Node, Scope, Nodes], Scope]] = {
+    "list": Walk.listed,
+    "pipeline": Walk.pipeline,
+    "negated_command": Walk.negated,
+    "redirected_statement": Walk.redirected,
+    "command": Walk.command,
+}
+_HANDLERS: dict[str, Callable[[Walk, Node, Scope], Scope | None]] = {
+    **dict.fromkeys(_CARRIES, lambda walk, node, scope: None),
+    "program": Walk.program,
+    "subshell": Walk.subshell,
+    "compound_statement": Walk.compound,
+    "if_statement": Walk.conditional,
+    "case_statement": Walk.case,
+    "while_statement": Walk.loop,
+    "for_statement": Walk.for_each,
+    "c_style_for_statement": Walk.counting,
+    "function_definition": Walk.function,
+    "variable_assignment": Walk.assignment,
+    "variable_assignments": Walk.assignments,
+    "declaration_command": Walk.declaration,
+    "unset_command": Walk.unset,
+    "test_command": Walk.test,
+}
