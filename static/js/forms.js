@@ -44,11 +44,11 @@ function release(form) {
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form");
-  if (form) release(form);
+  if (form && event.detail.requestConfig.triggeringEvent?.type === "submit") release(form);
 });
 addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 
-export function flash(text) {
+function flash(text) {
   const box = document.createElement("div");
   box.className = "flash tone-bad";
   const words = document.createElement("div");
@@ -69,4 +69,15 @@ document.addEventListener("htmx:sendError", () => {
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status === 503) flash("The server is busy and changed nothing. Try again in a moment.");
   else flash(`The server answered with error ${event.detail.xhr.status}. Reload the page to see what holds now.`);
+});
+
+// A filter that is chosen is a filter that holds.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-auto-submit]");
+  if (form) form.requestSubmit();
+});
+// What is off says why, also to those who can't hover.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[aria-disabled=true][title]");
+  if (button) flash(`Not now: ${button.title}.`);
 });

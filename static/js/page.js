@@ -3,12 +3,13 @@ document.addEventListener("click", (event) => {
   document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
     if (!menu.contains(event.target) || event.target.closest(".menu-list a, .menu-list button")) menu.open = false;
   });
-  const target = event.target.closest("[data-open-dialog], [data-close], [data-dismiss], [data-copy]");
+  const target = event.target.closest("[data-open-dialog], [data-close], [data-dismiss], [data-copy], [data-print]");
   if (!target) return;
   if ("openDialog" in target.dataset) document.getElementById(target.dataset.openDialog).showModal();
   if ("close" in target.dataset) target.closest("dialog").close();
   if ("dismiss" in target.dataset) target.closest(".flash").remove();
   if ("copy" in target.dataset) copy(target);
+  if ("print" in target.dataset) print();
 });
 
 async function copy(button) {
