@@ -18,6 +18,7 @@ _CLOSING_ANCHOR = re.compile(r"\s*\{#[\w-]+\}\s*$")
 
 ITEM_LEVEL = 7
 MAX_LINE = 500
+MAX_PARSED = 300_000  # what lies beyond has text, and no headings
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Outline:
 
 def read_outline(body: str) -> Outline:
     """`items` are paragraphs and list lines that open in bold: some documents use them instead of headings."""
-    tokens = _parser().parse(body)
+    tokens = _parser().parse(body[:MAX_PARSED])
     headings: list[Heading] = []
     items: list[Heading] = []
     tables: list[list[tuple[str, ...]]] = []

@@ -57,11 +57,10 @@ def phase_of_file(path: str, declared: str, outline: Outline) -> tuple[Phase, ..
 
 def in_order(phases: Iterable[Phase]) -> tuple[Phase, ...]:
     """Same number, same phase: the first names it, each adds its text."""
-    merged: dict[str, Phase] = {}
+    told: dict[str, list[Phase]] = {}
     for phase in phases:
-        known = merged.get(phase.number)
-        merged[phase.number] = _joined(known, phase) if known else phase
-    return tuple(sorted(merged.values(), key=lambda phase: _position(phase.number)))
+        told.setdefault(phase.number, []).append(phase)
+    return tuple(_joined(told[number]) for number in sorted(told, key=_position))
 
 
 def parse_title(text: str) -> tuple[str, str] | None:
@@ -96,7 +95,7 @@ def _from_headings(outline: Outline, headings: Sequence[Heading]) -> list[Phase]
     lines = {heading.line for _, heading, _, _ in starts}
     phases: list[Phase] = []
     for position, heading, number, title in starts:
-        end = _end_of_section(headings[position + 1 :], heading, lines, len(outline.lines))
+        end = _end_of_section(headings, position, lines, len(outline.lines))
         # An item's words stand on its own line.
         first = heading.line + (heading.level != ITEM_LEVEL)
         phases.append(Phase(number, title, outline.section(first, end)))
@@ -137,8 +136,10 @@ def _without_document_title(starts: list[tuple[int, Heading, str, str]]) -> list
     return starts[1:] if whole else starts
 
 
-def _end_of_section(following: Sequence[Heading], start: Heading, starts: set[int], end: int) -> int:
-    return next((h.line for h in following if h.level <= start.level or h.line in starts), end)
+def _end_of_section(headings: Sequence[Heading], position: int, starts: set[int], end: int) -> int:
+    level = headings[position].level
+    following = (headings[place] for place in range(position + 1, len(headings)))
+    return next((heading.line for heading in following if heading.level <= level or heading.line in starts), end)
 
 
 def _from_tables(outline: Outline) -> list[Phase]:
@@ -171,9 +172,13 @@ def _phase_of_row(header: Sequence[str], row: Sequence[str], column: int) -> Pha
     return Phase(normal_number(match["number"]), title[:200], text)
 
 
-def _joined(first: Phase, second: Phase) -> Phase:
-    text = "\n\n".join(part for part in (first.text, second.text) if part)
-    return replace(first, title=first.title or second.title, text=text, path=first.path or second.path)
+def _joined(told: Sequence[Phase]) -> Phase:
+    return replace(
+        told[0],
+        title=next((phase.title for phase in told if phase.title), ""),
+        text="\n\n".join(phase.text for phase in told if phase.text),
+        path=next((phase.path for phase in told if phase.path), ""),
+    )
 
 
 def _position(number: str) -> tuple[int, int, str]:
