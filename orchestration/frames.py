@@ -37,7 +37,7 @@ class OutputLog:
         self.is_full = False
 
     def write(self, stream: int, data: bytes) -> None:
-        kept = b"" if self.is_full else data[: self.limit - self.recorded]
+        kept = b"" if self.is_full else data[: self.room()]
         if kept:
             self.recorded += len(kept)
             self.frame(stream, kept)
@@ -45,6 +45,10 @@ class OutputLog:
         if len(kept) < len(data) and not self.is_full:
             self.is_full = True
             self.frame(SYSTEM, f"\n[cut: the limit of {self.limit} bytes of output is reached]\n".encode())
+
+    def room(self) -> int:
+        """A command that writes byte by byte must not fill the disk with headers either."""
+        return max(0, min(self.limit - self.recorded, 2 * self.limit + FRAME_BYTES - self.size))
 
     def frame(self, stream: int, data: bytes) -> None:
         """Whole or not at all, so that the file can be read whatever happens."""

@@ -122,3 +122,13 @@ def test_a_full_disk_leaves_whole_frames_behind(spool: Spool, monkeypatch: pytes
 
     assert spool.output.stat().st_size == log.size
     assert [frame.data for frame in spool.frames(0)] == [b"kept"]
+
+
+def test_output_in_single_bytes_does_not_fill_the_disk_with_headers(spool: Spool) -> None:
+    log = OutputLog(spool.output, 100_000)
+    for _ in range(100_000):
+        log.write(STDOUT, b"x")
+
+    assert log.is_full
+    assert spool.output.stat().st_size < 300_000
+    assert log.recorded + log.dropped == 100_000
