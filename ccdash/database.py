@@ -41,6 +41,12 @@ def describe(address: str, *, data_dir: Path, workers: int) -> dict[str, Any]:
     return _sqlite(str(parsed["NAME"])) if str(parsed["ENGINE"]).endswith("sqlite3") else _postgresql(parsed, workers)
 
 
+def knock(connection: BaseDatabaseWrapper) -> None:
+    """Connect once past the pool, which would try for long and then not say why it failed."""
+    with connection.wrap_database_errors:
+        connection.Database.connect(**connection.get_connection_params()).close()  # type: ignore[attr-defined]
+
+
 def unexpected_values(connection: BaseDatabaseWrapper) -> list[str]:
     """One phrase for each effective value that breaks a promise; empty where all is well."""
     wanted = SQLITE_PRAGMAS if connection.vendor == "sqlite" else POSTGRESQL_TIMEOUTS | POSTGRESQL_DURABILITY

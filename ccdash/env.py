@@ -16,7 +16,7 @@ HOST_NAME = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa
 
 
 class BadSetting(Exception):
-    """A value in the environment that can't be used. The text is a sentence for whoever starts the product."""
+    """What the environment asks for can't be had. The text is a sentence for whoever starts the product."""
 
 
 def text(name: str, default: str = "") -> str:

@@ -3,6 +3,7 @@
 Whatever would keep it from serving is said in one sentence before anything is begun.
 """
 
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 
 from ccdash import database, preparing
+from ccdash.env import BadSetting
 
 EVERY_ADDRESS = {"0.0.0.0", "::", "[::]"}  # noqa: S104
 
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         if prepare:
             preparing.prepare()
         elif missing := preparing.missing_migrations():
-            raise _stop(f"The database lacks {len(missing)} migrations: run `script/manage migrate` first.")
+            raise BadSetting(f"The database lacks {len(missing)} migrations: run `script/manage migrate` first.")
         self.check(display_num_errors=False)
         with embedded_worker():
             self._serve()
@@ -43,7 +45,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Twisted replaces no other
         if not serve(host=settings.HOST, port=settings.PORT, on_ready=self._announce):
-            raise _stop(_taken(settings.HOST, settings.PORT, "it was taken a moment ago"))
+            raise BadSetting(_taken(settings.PORT))
         self.stdout.write("Stopped. Commands that were running live on and are taken up at the next start.")
 
     def _announce(self) -> None:
@@ -60,17 +62,21 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise _stop(_taken(host, port, (error.strerror or str(error)).lower())) from None
+        if error.errno == errno.EADDRINUSE:
+            raise BadSetting(_taken(port)) from None
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(f"HOST={host} PORT={port} can't be listened on: {reason}. Choose others.") from None
 
 
 def open_database() -> None:
     try:
+        database.knock(connection)
         phrases = database.unexpected_values(connection)
     except DatabaseError as error:
         reason = str(error).strip().splitlines()[0]
-        raise _stop(f"The database can't be opened: {reason}. Check DATABASE_URL, and that it runs.") from None
+        raise BadSetting(f"The database can't be opened: {reason}. Check DATABASE_URL, and that it runs.") from None
     if phrases:
-        raise _stop(f"The database would not keep its promises: {'; '.join(phrases)}. Mend its configuration.")
+        raise BadSetting(f"The database would not keep its promises: {'; '.join(phrases)}. Mend its configuration.")
 
 
 @contextmanager
@@ -89,12 +95,8 @@ def embedded_worker() -> Iterator[None]:
         pool.stop()
 
 
-def _taken(host: str, port: int, why: str) -> str:
-    return f"HOST={host} PORT={port} can't be listened on: {why}. Choose another, for example PORT={port + 1}."
-
-
-def _stop(sentence: str) -> CommandError:
-    return CommandError(sentence, returncode=2)
+def _taken(port: int) -> str:
+    return f"PORT={port} is taken: stop what listens there, or choose another, for example PORT={port + 1}."
 
 
 def _leave(number: int, frame: object) -> NoReturn:
