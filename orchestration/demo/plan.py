@@ -14,7 +14,7 @@ grep -n '^## Phase' docs/project_plans/implementation_plans/storm-warnings-v1.md
 for part in README.md CHANGELOG.md data/tides.csv data/warnings.csv; do
   printf '%s: ' "$part"
   grep -c '' "$part"
-  sleep 0.5
+  sleep 1
 done
 printf 'version=1.1.0\\n' >> "$CCDASH_OUTPUT"
 printf 'Ready to build 1.1.0.\\n'
@@ -76,7 +76,7 @@ printf '# Tidewater %s\\n\\n' "$VERSION" > RELEASE_NOTES.md
 grep '^- ' CHANGELOG.md >> RELEASE_NOTES.md
 printf '\\nChecked by %s tests.\\n' "$TESTS" >> RELEASE_NOTES.md
 for line in 1 2 3; do
-  sleep 0.5
+  sleep 1
   printf 'writing the notes, part %s of 3\\n' "$line"
 done
 cat RELEASE_NOTES.md
@@ -91,7 +91,7 @@ Read the pages that were built and say whether storm warnings are shown to whoev
 !think The plan asks for the warnings above the tides, so the built page is where to look.
 !tool read_file {"path": "site/index.html"}
 !think Lerwick and Whitby have a warning each, and both stand above the first tide.
-!stream 12 6
+!tool read_file {"path": "data/warnings.csv"}
 !say Both warnings stand above the tides. Nothing else on the page has changed.
 """
 

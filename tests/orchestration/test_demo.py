@@ -43,8 +43,8 @@ def bash(command: str, folder: Path, scratch: Path) -> subprocess.CompletedProce
         "VERSION": "1.1.0",
         "TESTS": "8",
     }
-    patient = command.replace("sleep 0.5", ":").replace("sleep 1", ":")
-    return subprocess.run(["bash", "-c", patient], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    hurried = command.replace("sleep 1", ":")
+    return subprocess.run(["bash", "-c", hurried], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_the_repository_is_a_clean_git_repository_with_a_remote_and_a_history(demo_folder):
