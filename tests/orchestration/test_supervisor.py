@@ -146,7 +146,9 @@ def test_what_a_finished_command_left_running_is_ended_and_told(tmp_path: Path) 
 
 
 def test_output_of_a_pipe_held_open_by_a_leftover_is_complete(tmp_path: Path) -> None:
-    end, streams = run(tmp_path, "(trap '' TERM; sleep 0.2; echo late) & echo early")
+    end, streams = run(
+        tmp_path, "(trap '' TERM; touch set; sleep 0.2; echo late) & until [ -e set ]; do :; done; echo early"
+    )
 
     assert end.exit_code == 0
     assert streams["stdout"] == b"early\nlate\n"
