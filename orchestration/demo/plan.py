@@ -27,7 +27,7 @@ for file in README.md CHANGELOG.md docs/pages/header.html docs/pages/footer.html
     printf 'spaces at the end of a line\\n'
     exit 1
   fi
-  sleep 1
+  sleep 2
   printf 'clean\\n'
 done
 """
@@ -45,7 +45,7 @@ for harbour in {HARBOURS}; do
   grep -q "^$harbour," data/harbours.csv || exit 1
   grep -q "^$harbour,.*,high," data/tides.csv || exit 1
   grep -q "^$harbour,.*,low," data/tides.csv || exit 1
-  sleep 1
+  sleep 2
   printf 'ok %s has high and low water\\n' "$harbour"
   printf '  <testcase classname="tides" name="%s has high and low water"/>\\n' "$harbour" >> reports/junit.xml
 done
@@ -61,7 +61,7 @@ cat data/warnings.csv >> site/index.html
 for harbour in {HARBOURS}; do
   printf 'page: tides of %s\\n' "$harbour"
   grep "^$harbour," data/tides.csv >> site/index.html
-  sleep 1
+  sleep 2
 done
 cat docs/pages/footer.html >> site/index.html
 printf '{{"harbours": 6, "tides": ' > site/summary.json
