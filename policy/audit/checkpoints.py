@@ -21,6 +21,7 @@ from policy.audit import chain, keys, reading
 from policy.audit.reading import Broken, Head
 from policy.canonical import canonical_json
 from policy.errors import AuditError
+from policy.key_files import write_once
 from policy.models import AuditRecord
 
 PAYLOAD_TYPE = "application/vnd.ccdash.audit-checkpoint+json"
@@ -108,7 +109,7 @@ def _write(head: Head, last: Checkpoint | None, now: datetime) -> Path | None:
     envelope.sign(signer)
     folder().mkdir(mode=0o700, exist_ok=True)
     file = folder() / f"{number:08}.json"
-    written = keys.write_once(file, json.dumps(envelope.to_dict(), indent=1).encode(), mode=0o444)
+    written = write_once(file, json.dumps(envelope.to_dict(), indent=1).encode(), mode=0o444)
     return file if written else None
 
 

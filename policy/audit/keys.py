@@ -6,7 +6,6 @@ is what verifiers need: copy it, with the checkpoints, to where the database's o
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from django.conf import settings
 
 from policy.errors import AuditError
+from policy.key_files import write_once
 
 OWN_FILE = "audit-key"
 
@@ -68,31 +68,6 @@ def _publish(key: Ed25519PrivateKey) -> None:
     if not public_key_file().exists():
         pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         write_once(public_key_file(), pem, mode=0o644)
-
-
-def write_once(file: Path, content: bytes, *, mode: int) -> bool:
-    """Whole or not at all, and never over another file. False: somebody else was first."""
-    draft = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    _sync(file.parent)
-    return True
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _first_line(error: Exception) -> str:

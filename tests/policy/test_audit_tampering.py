@@ -285,6 +285,9 @@ def test_a_checkpoint_of_an_unknown_key_is_refused(sealed_log, tmp_path, setting
     assert "unknown key" in result.message
 
 
+EMPTY_ENVELOPE = '{"payload": "e30=", "payloadType": "x", "signatures": []}'
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{}", "[]", "null", '{"payload": 1}', "\xff", EMPTY_ENVELOPE],
