@@ -53,7 +53,7 @@ def load(run_id: uuid.UUID) -> Image:
 
 
 @functools.lru_cache(maxsize=128)
-def plan_image(version_id: int) -> PlanImage:
+def plan_image(version_id: uuid.UUID) -> PlanImage:
     version = WorkflowVersion.objects.get(pk=version_id)
     steps = Step.objects.filter(version_id=version_id).order_by("index")
     rows = list(steps.values_list("id", "key", "definition", "policy"))

@@ -46,6 +46,8 @@ class Workflow(models.Model):
 
 
 class WorkflowVersion(models.Model):
+    # Never given twice, not even after a rollback: what is known of a version is kept in memory under this.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     plan = models.JSONField(help_text="The whole plan, as validated.")
