@@ -29,18 +29,22 @@ class Painter extends AnsiUp {
 function element(fragment) {
   const classes = ["bold", "faint", "italic", "underline"].filter((name) => fragment[name]).map((name) => `ansi-${name}`);
   const span = document.createElement("span");
-  colour(span, classes, fragment.fg, "fg", "color");
-  colour(span, classes, fragment.bg, "bg", "backgroundColor");
+  colour(span, classes, fragment.fg, "fg");
+  colour(span, classes, fragment.bg, "bg");
   span.textContent = fragment.text;
-  if (!classes.length && !span.style.length) return document.createTextNode(fragment.text);
-  if (classes.length) span.className = classes.join(" ");
+  if (!classes.length) return document.createTextNode(fragment.text);
+  span.className = classes.join(" ");
   return span;
 }
 
-function colour(span, classes, found, kind, property) {
+function colour(span, classes, found, kind) {
   if (!found) return;
-  if (found.class_name === "truecolor") span.style[property] = `rgb(${found.rgb.join(",")})`;
-  else classes.push(`${found.class_name}-${kind}`);
+  if (found.class_name !== "truecolor") {
+    classes.push(`${found.class_name}-${kind}`);
+    return;
+  }
+  span.style.setProperty(`--ansi-${kind}`, `rgb(${found.rgb.join(" ")})`);
+  classes.push(`ansi-rgb-${kind}`);
 }
 
 // Colour codes pass. Any other control, and whatever hides or turns text around, is shown as a visible mark.
@@ -204,7 +208,8 @@ class Log {
     if (!line) return;
     this.scroll.querySelector(".chosen")?.classList.remove("chosen");
     line.classList.add("chosen");
-    this.scroll.scrollTop = line.offsetTop - this.scroll.clientHeight / 3;
+    const distance = line.getBoundingClientRect().top - this.scroll.getBoundingClientRect().top;
+    this.scroll.scrollTop += distance - this.scroll.clientHeight / 3;
     this.before = this.scroll.scrollTop;
   }
 

@@ -6,7 +6,7 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.closest("[data-merge-query]")) return;
   const wanted = new URL(event.detail.path, location.href);
   const merged = query();
-  ["line", "panel"].forEach((name) => merged.delete(name));
+  merged.delete("line");
   wanted.searchParams.forEach((value, name) => merged.set(name, value));
   event.detail.path = `${wanted.pathname}?${merged}`;
 });
@@ -33,7 +33,6 @@ function colourGraph() {
     node.setAttribute("class", `node ${[...mark.classList].find((name) => name.startsWith("tone-"))}`);
     node.querySelector("use").setAttribute("href", mark.querySelector("use").getAttribute("href"));
     node.querySelector(".word").textContent = mark.title;
-    node.setAttribute("aria-label", `${row.querySelector(".name").textContent}, ${mark.title}`);
   });
 }
 
@@ -95,5 +94,9 @@ document.addEventListener("live:changed", (event) => {
 
 document.addEventListener("htmx:afterSettle", markChosen);
 document.addEventListener("htmx:pushedIntoHistory", markChosen);
-document.querySelector(".step-row [aria-current]")?.scrollIntoView({ block: "nearest" });
+
+// The chosen row is brought into its list without moving the page.
+const list = document.getElementById("steps-list");
+const row = list?.querySelector("[aria-current]")?.parentElement;
+if (row) list.scrollTop = row.offsetTop - list.clientHeight / 2;
 markChosen();

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from orchestration.models import RunState, StepState
 from orchestration.models.workflow import StepType
 from policy.models.approvals import ApprovalState
-from policy.models.rules import Risk, Verdicts
+from policy.models.rules import Risk
 from workbench.templatetags.icons import icon
 
 register = template.Library()
@@ -104,7 +104,12 @@ LABELS: dict[str, dict[str, str]] = {
     "step": dict(StepState.choices),
     "approval": dict(ApprovalState.choices),
     "risk": {value: f"{label} risk" for value, label in Risk.choices},
-    "verdict": {**dict(Verdicts.choices), "allow": "Runs without approval", "deny": "Denied by policy"},
+    "verdict": {
+        "allow": "Runs without approval",
+        "require_approval": "Needs approval",
+        "require_elevated_approval": "Needs elevated approval",
+        "deny": "Denied by policy",
+    },
     "type": dict(StepType.choices),
     "attempt": {"": "Running", "returned": "Never begun", "checkpoint": "At a checkpoint"},
     "check": {"optional": "Failed, not required"},
