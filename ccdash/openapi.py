@@ -116,5 +116,3 @@ def _exact_parameters(operation: Node) -> None:
             del parameter["schema"]["default"]
         if parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "minLength": 1}
-
-

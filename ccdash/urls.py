@@ -4,7 +4,12 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import path
 
+from ccdash.api import api
+from ccdash.api_docs import docs
+
 urlpatterns = [
+    path("api/execution/docs", docs, name="api-docs"),
+    path("api/execution/", api.urls),
     path("admin/", admin.site.urls),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

@@ -1,0 +1,116 @@
+"""What surrounds runs: projects, features, providers, decisions that wait, and what policy would say."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router
+
+from orchestration import plan_text, schema
+from orchestration.api import answers as shapes
+from orchestration.api import bodies, paging
+from orchestration.api.auth import asker
+from orchestration.api.idempotency import once
+from orchestration.api.problems import answers
+from orchestration.api.rendering import Answer
+from orchestration.engine import planning
+from orchestration.providers import PROVIDERS
+from orchestration.providers.config import resolve_config
+from orchestration.reading import approvals, finding, places, workflows
+from policy import access, inbox
+from policy.actors import Actor
+from policy.models import Approval
+
+router = Router(tags=["Around runs"])
+SHOWN = (*approvals.COLUMNS, "project__slug")
+
+
+@router.get("/approvals", response=answers(shapes.Approvals), operation_id="list_approvals")
+def list_approvals(
+    request: HttpRequest,
+    state: shapes.ApprovalStates = "pending",
+    limit: paging.Limit = 50,
+    cursor: paging.Cursor | None = None,
+) -> Answer:
+    """Pending: what waits for your decision. Any other state: what your projects have seen. Newest first."""
+    by = asker(request)
+    found = _waiting(by, limit, cursor) if state == "pending" else _past(by, state, limit, cursor)
+    items, following = paging.cut(found, limit, "requested_at")
+    return Answer({"items": approvals.with_runs(items), "next_cursor": following})
+
+
+@router.post(
+    "/policy-check",
+    response=answers(shapes.Policy, 403, 404, 409, 413, 415),
+    operation_id="check_policy",
+    openapi_extra=bodies.takes(bodies.PolicyCheck),
+)
+def check_policy(request: HttpRequest) -> Answer:
+    """What policy says of a step in this project: verdict, risk, reasons. Stores nothing."""
+    by, data = asker(request), bodies.read_data(request)
+    body = bodies.checked(bodies.PolicyCheck, data)
+    plan_text.check_data(data)
+    project = finding.find_project(by, body.project)
+    plan = schema.validate_shape(
+        {"name": "Policy check", "project": body.project, "feature": body.feature, "steps": [data["step"]]}
+    )
+
+    def effect() -> Answer:
+        return Answer(workflows.preview_data(plan, planning.preview(plan, project))["steps"][0]["policy"])
+
+    return once(request, data, effect)
+
+
+@router.get("/providers", response=answers(shapes.Providers), operation_id="list_providers")
+def list_providers(request: HttpRequest) -> Answer:
+    """Registered agent providers, what they can do, and whether they are configured here."""
+    return Answer({"items": [_provider(name) for name in PROVIDERS], "next_cursor": None})
+
+
+@router.get("/projects", response=answers(shapes.Projects), operation_id="list_projects")
+def list_projects(request: HttpRequest, limit: paging.Limit = 50, cursor: paging.Number | None = None) -> Answer:
+    """Projects that you belong to, and your role in each."""
+    by = asker(request)
+    items, following = paging.by_number(access.visible_projects(by), limit, cursor)
+    return Answer({"items": places.projects_data(items, by), "next_cursor": following})
+
+
+@router.get("/features", response=answers(shapes.Features), operation_id="list_features")
+def list_features(
+    request: HttpRequest, project: str | None = None, limit: paging.Limit = 50, cursor: paging.Number | None = None
+) -> Answer:
+    """Features of your projects, or of one."""
+    visible = finding.visible_features(asker(request))
+    items, following = paging.by_number(visible.filter(project__slug=project) if project else visible, limit, cursor)
+    return Answer({"items": [places.feature_data(item) for item in items], "next_cursor": following})
+
+
+def _waiting(by: Actor, limit: int, cursor: str | None) -> list[dict[str, Any]]:
+    before = paging.place_of(cursor) if cursor else None
+    return list(islice(inbox.waiting_for(by, *SHOWN, before=before), limit + 1))
+
+
+def _past(by: Actor, state: str, limit: int, cursor: str | None) -> list[dict[str, Any]]:
+    found = Approval.objects.filter(project__in=access.visible_projects(by), state=state)
+    rows = paging.after_cursor(found, cursor, "requested_at").order_by("-requested_at", "-pk")
+    return list(rows.values(*SHOWN)[: limit + 1])
+
+
+def _provider(name: str) -> dict[str, Any]:
+    provider = PROVIDERS[name](resolve_config(name, None, os.environ))
+    can = provider.capabilities()
+    return {
+        "name": name,
+        "label": provider.label,
+        "configured": not provider.validate_config({"model": "any", "prompt": "any"}),
+        "simulated": can.simulated,
+        "capabilities": {
+            "streaming": can.streaming,
+            "cancel": can.cancel,
+            "resume": can.resume,
+            "artifacts": can.artifacts,
+        },
+    }
