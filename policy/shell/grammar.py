@@ -6,7 +6,7 @@ count as unknown. Tables are written in a small notation:
     -v --all         an option alone           -n:num --max=num   an option with a value (joined or next)
     --color[=data]   a value only after =      -#                 -5 as head and tail take it
 
-Kinds of values: data, num, word, read, list, write, delete, or the allowed words themselves (text|json).
+Kinds of values: data, num, word, read, list, write, delete, or the allowed words themselves (text|json, or =text where it is one).
 Operands are a sequence of kinds; one of them may repeat (`data read*`).
 """
 
@@ -46,6 +46,7 @@ class Program:
     output: str = ""
     runs: bool = False
     first_flags: bool = False
+    clusters: bool = True
     check: Callable[[Used, Record, Scope], None] | None = None
 
 
@@ -96,9 +97,11 @@ def parse(program: Program, words: list[Word], record: Record, scope: Scope) -> 
             used.bounded = len(used.operands)
             used.operands += queue
             break
-        elif text.startswith("--") or text in table:
+        elif text.startswith("--") or (len(text) > 2 and text.partition("=")[0] in table):
             _long(table, text, word, queue, used, record, scope)
         else:
+            if not program.clusters and len(text) > 2:
+                raise NotKnown(f"{marks.shown(text)} is not an option known to be harmless")
             _short(table, text, word, queue, used, record, scope)
     return used
 
@@ -110,7 +113,7 @@ def take(kind: str, word: Word, record: Record, scope: Scope) -> None:
     action = _KINDS.get(kind)
     if action is not None:
         action(word, record, scope)
-    elif word.text is None or word.text not in kind.split("|"):
+    elif word.text is None or word.text not in kind.lstrip("=").split("|"):
         raise NotKnown(f"{word.raw} is not one of {kind}")
 
 
@@ -224,7 +227,8 @@ def _word(word: Word, record: Record, scope: Scope) -> None:
 def _name(word: Word, record: Record, scope: Scope) -> None:
     """A plain word that is no path out of the workspace."""
     _word(word, record, scope)
-    if any(value.startswith("/") or ".." in value.split("/") for value in word.values):
+    parts = [part for value in word.values for part in re.split("[:=,@]", value)]
+    if any(part.startswith("/") or ".." in part.split("/") for part in parts):
         raise NotKnown(f"{word.raw} is a path")
 
 
@@ -234,11 +238,23 @@ def _read(word: Word, record: Record, scope: Scope) -> None:
 
 
 def _write(word: Word, record: Record, scope: Scope) -> None:
-    writes(record, word, scope)
+    writes(record, word, scope, by_hand=False)
 
 
 def _delete(word: Word, record: Record, scope: Scope) -> None:
     deletes(record, word, scope, recursive=False)
+
+
+def _sample(word: Word, record: Record, scope: Scope) -> None:
+    """A bounded part of it: endless devices are fine."""
+    if word.text not in paths.ENDLESS:
+        _read(word, record, scope)
+
+
+def _search(word: Word, record: Record, scope: Scope) -> None:
+    """Read for what matches: a listing of unknown files is as good as the folder they are in."""
+    if not any(value == marks.LISTED for value in word.values):
+        _read(word, record, scope)
 
 
 def _list(word: Word, record: Record, scope: Scope) -> None:
@@ -248,7 +264,7 @@ def _list(word: Word, record: Record, scope: Scope) -> None:
 def _target(word: Word, record: Record, scope: Scope) -> None:
     """A file or folder of the workspace that a tool is pointed at; `::` and `:` select inside of it."""
     values = tuple(value.split("::")[0].split(":")[0] for value in word.values)
-    if any(value.startswith(("http", "git+", "file:")) for value in word.values):
+    if any(value.startswith(("http", "git+", "file:", "@", "+")) for value in word.values):
         raise NotKnown(f"{word.raw} is not in the workspace")
     for place in each_place(Word(values, word.raw), scope):
         if place.where not in ("inside", "scratch", "stream") or place.git:
@@ -283,6 +299,8 @@ _KINDS: dict[str, Callable[[Word, Record, Scope], None]] = {
     "word": _word,
     "name": _name,
     "read": _read,
+    "search": _search,
+    "sample": _sample,
     "list": _list,
     "write": _write,
     "target": _target,

@@ -20,15 +20,16 @@ ARTIFACTS = "\ue007"  # $CCDASH_ARTIFACTS
 TEMPORARY = "\ue008"  # $TMPDIR
 WORKSPACE = "\ue009"
 PIPE = "\ue00a"  # what <( ) leaves in its place
-FOUND = "\ue00b"  # paths inside the workspace, from a program that lists them
+FOUND = "\ue00b"  # paths inside the workspace, chosen by a name that tells what they hold
+LISTED = "\ue00c"  # paths inside the workspace, whatever they hold
 
 OPEN = frozenset({ANY, MANY})
 GLOBS = frozenset({STAR})
 SCRATCH = frozenset({OUTPUT, ARTIFACTS, TEMPORARY})
-STREAMS = frozenset({PIPE, FOUND})
-ALL = frozenset({NUMBER, SLUG, ANY, MANY, STAR, HOME, OUTPUT, ARTIFACTS, TEMPORARY, WORKSPACE, PIPE, FOUND})
+STREAMS = frozenset({PIPE, FOUND, LISTED})
+ALL = frozenset({NUMBER, SLUG, ANY, MANY, STAR, HOME, OUTPUT, ARTIFACTS, TEMPORARY, WORKSPACE, PIPE, FOUND, LISTED})
 # A word that begins with one of these could turn out to be an option.
-MAYBE_FLAG = frozenset({ANY, MANY, STAR, NUMBER, FOUND})
+MAYBE_FLAG = frozenset({ANY, MANY, STAR, NUMBER, FOUND, LISTED})
 
 _SHOWN = {
     NUMBER: "<number>",
@@ -43,6 +44,7 @@ _SHOWN = {
     WORKSPACE: "$CCDASH_WORKSPACE",
     PIPE: "<pipe>",
     FOUND: "<found files>",
+    LISTED: "<listed files>",
 }
 _TABLE = str.maketrans(_SHOWN)
 

@@ -13,7 +13,8 @@ from policy.shell import marks
 NULL_DEVICES = frozenset(
     {"/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/0", "/dev/fd/1", "/dev/fd/2", "/dev/tty"}
 )
-READ_DEVICES = NULL_DEVICES | {"/dev/zero", "/dev/urandom", "/dev/random"}
+# Only to be sampled: who reads one whole never ends.
+ENDLESS = frozenset({"/dev/zero", "/dev/urandom", "/dev/random"})
 # Facts about the machine that hold nothing of anyone's.
 PUBLIC = frozenset(
     {"/etc/os-release", "/etc/debian_version", "/proc/cpuinfo", "/proc/meminfo", "/proc/version", "/proc/loadavg"}
@@ -44,16 +45,9 @@ SAFE_SAMPLE = re.compile(
     re.IGNORECASE,
 )
 # Names a pattern is tried against: what it could catch, it is taken to catch.
-_SAMPLES = (".env", ".env.local", "id_rsa", "id_ed25519", "server.pem", "server.key", ".netrc", ".npmrc", ".pypirc")
-_SAMPLES += (
-    ".git",
-    ".git-credentials",
-    ".aws",
-    ".ssh",
-    "secrets.yml",
-    "secrets.json",
-    "credentials",
-    "credentials.json",
+_SAMPLES = (
+    *(".env", ".env.local", "id_rsa", "id_ed25519", "server.pem", "server.key", ".netrc", ".npmrc", ".pypirc"),
+    *(".git", ".git-credentials", ".aws", ".ssh", "credentials"),
 )
 
 _CREDENTIALS = re.compile(
@@ -159,7 +153,7 @@ def _scratch(text: str, shown: str) -> Place:
 def _absolute(text: str, shown: str, root: str) -> Place:
     escaped, path, parts = _resolved([], text)
     path = "/" + "/".join(parts)
-    if path in READ_DEVICES or re.fullmatch(r"/dev/fd/\d+", path):
+    if path in NULL_DEVICES or re.fullmatch(r"/dev/fd/\d+", path):
         return Place("device", path)
     if path in PUBLIC:
         return Place("public", path)

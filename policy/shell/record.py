@@ -69,11 +69,14 @@ def each_place(word: Word, scope: Scope) -> list[paths.Place]:
 def reads(record: Record, word: Word, scope: Scope, *, contents: bool = True) -> None:
     for place in each_place(word, scope):
         _read(record, place, contents)
+    if contents and marks.LISTED in word.values:
+        record.say("secret_read", "Reads every file it lists, whatever they hold.")
 
 
-def writes(record: Record, word: Word, scope: Scope) -> None:
+def writes(record: Record, word: Word, scope: Scope, *, by_hand: bool = True) -> None:
+    """`by_hand`: what is written is the line's own choice, not a tool's report or build."""
     for place in each_place(word, scope):
-        _write(record, place)
+        _write(record, place, by_hand)
     if any(marks.STAR in value for value in word.values):
         record.say("unknown", f"Writes to a file known by pattern only: {word.shown}.")
 
@@ -99,7 +102,7 @@ def _read(record: Record, place: paths.Place, contents: bool) -> None:
         record.say("read", "Reads inside the workspace.")
 
 
-def _write(record: Record, place: paths.Place) -> None:
+def _write(record: Record, place: paths.Place, by_hand: bool) -> None:
     if place.where == "device":
         if place.path not in paths.NULL_DEVICES:
             record.say("device", f"Writes to a device: {place.path}.")
@@ -117,7 +120,7 @@ def _write(record: Record, place: paths.Place) -> None:
         record.say("protected_write", f"Changes settings that tools act upon: {place.path}.")
     else:
         record.say("write", "Writes inside the workspace.")
-        record.wrote_code = record.wrote_code or not _inert(place)
+        record.wrote_code = record.wrote_code or (by_hand and not _inert(place))
 
 
 def _write_outside(record: Record, place: paths.Place) -> None:

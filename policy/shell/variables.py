@@ -60,7 +60,7 @@ def _modified(walk: Walk, node: Node, text: str, scope: Scope) -> Values:
         _look_up(walk, found[1], scope)
         return MANY
     walk.unknown(node, "Uses an expansion that is not judged here")
-    walk._search(node, scope)
+    walk.search(node, scope)
     return MANY
 
 
@@ -112,6 +112,10 @@ def _widen_calculated(source: Source, node: Node, scope: Scope) -> None:
         if child.type in ("variable_name", "word"):
             name = source.of(child)
             scope.variables[name] = (marks.NUMBER,) if arithmetic.numeric(scope, name) else MANY
+
+
+def calls(source: Source, node: Node, name: str) -> bool:
+    return any(child.type == "command_name" and source.of(child) == name for child in _inside(node))
 
 
 def _inside(node: Node) -> Iterator[Node]:

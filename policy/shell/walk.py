@@ -67,16 +67,16 @@ class Walk:
 
     def _strange(self, node: Node, scope: Scope) -> None:
         self.unknown(node, f"Uses a part of the shell that is not judged here ({node.type.replace('_', ' ')})")
-        self._search(node, scope)
+        self.search(node, scope)
 
-    def _search(self, node: Node, scope: Scope) -> None:
+    def search(self, node: Node, scope: Scope) -> None:
         """What a part that isn't understood would run is looked at all the same."""
         for child in node.children:
             if child.type in _HANDLERS:
                 self.visit(child, scope)
             elif child.child_count and self.depth < MAX_DEPTH:
                 self.depth += 1
-                self._search(child, scope)
+                self.search(child, scope)
                 self.depth -= 1
 
     # Lists and branches
@@ -221,7 +221,7 @@ class Walk:
         if arithmetic.known(self.source, node, scope):
             return True
         self.unknown(node, "Calculates with values that may hold code")
-        self._search(node, scope)
+        self.search(node, scope)
         return False
 
     # Definitions, declarations, assignments
@@ -229,6 +229,8 @@ class Walk:
     def function(self, node: Node, scope: Scope) -> None:
         name = self.source.of(node.children[1 if node.children[0].type == "function" else 0])
         self.unknown(node, f"Defines a function, {name}")
+        if _bomb(self.source, node, name):
+            self.record.say("exhaustion", f"Starts {name} over and over until the machine gives up.")
         inside = scope.copy()
         inside.cwds, inside.variables = (None,), {}
         self.each((child for child in node.children if child.type == "compound_statement"), inside)
@@ -359,7 +361,11 @@ class Walk:
         def expand(node: Node, in_quotes: bool) -> Values:
             return self.expansion(node, scope, in_quotes or quoted)
 
-        return read_words(self.source, start, end, expand)
+        words = read_words(self.source, start, end, expand)
+        if any(word.lost for word in words):
+            written = self.source.written[start:end]
+            self.record.say("unknown", f"Holds a word that can't be read with certainty: {written[:80]}")
+        return words
 
     def expansion(self, node: Node, scope: Scope, quoted: bool) -> Values:
         kind = node.type
@@ -390,6 +396,12 @@ class Walk:
         return known if known is not None else (marks.ANY,) if quoted else MANY
 
 
+def _bomb(source: Source, node: Node, name: str) -> bool:
+    """A function that calls itself in a pipe or behind itself."""
+    text = source.of(node)
+    return text.count(name) > 1 and re.search(r"[|&]", text) is not None and variables.calls(source, node, name)
+
+
 Nodes = Sequence[Node]
 Classify = Callable[[Walk, list[Word], list[tuple[str, Values]], Scope, str], None]
 
@@ -399,6 +411,7 @@ _OUTPUTS: dict[str, Values] = {
     "slug": (marks.SLUG,),
     "workspace": (marks.WORKSPACE,),
     "paths": (marks.FOUND,),
+    "listing": (marks.LISTED,),
 }
 # These hand redirections on to a part of them; the others open them first.
 _CARRIES: dict[str, Callable[[Walk, Node, Scope, Nodes], Scope]] = {

@@ -33,11 +33,13 @@ Expand = Callable[[tree_sitter.Node, bool], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`values`: every text the word may become. `raw`: as written. `bare`: nothing in it was quoted."""
+    """`values`: every text the word may become. `raw`: as written. `bare`: nothing in it was quoted.
+    `lost`: it could not be read to its end, so nobody may rely on what it holds."""
 
     values: tuple[str, ...]
     raw: str
     bare: bool = True
+    lost: bool = False
 
     @property
     def text(self) -> str | None:
@@ -59,7 +61,7 @@ class Word:
 
 
 def vague_word(raw: str) -> Word:
-    return Word((marks.MANY,), raw)
+    return Word((marks.MANY,), raw, lost=True)
 
 
 def read_words(source: Source, start: int, end: int, expand: Expand) -> list[Word]:
@@ -104,8 +106,18 @@ class _Reader:
                 self._plain(character)
         raw = text[self.start : self.end]
         if self.lost or self.at != self.end:
+            self._search()
             return vague_word(raw)
         return Word(tuple(self.values), raw, self.bare)
+
+    def _search(self) -> None:
+        """What a word that can't be read would run is looked at all the same."""
+        ended = self.start
+        for start in sorted(place for place in self.source.expansions if self.start <= place < self.end):
+            node = self.source.expansions[start]
+            if start >= ended and node.end_byte <= self.end:
+                self.expand(node, False)
+                ended = node.end_byte
 
     def add(self, *texts: str) -> None:
         if len(texts) == 1:
@@ -245,6 +257,8 @@ _STEPS: dict[str, Callable[[_Reader], None]] = {
     "[": _Reader.bracket,
     "~": _Reader.tilde,
     "{": _Reader.brace,
+    "<": lambda reader: reader.expansion(quoted=False),
+    ">": lambda reader: reader.expansion(quoted=False),
 }
 
 

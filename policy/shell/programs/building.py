@@ -30,9 +30,15 @@ def _must(*names: str) -> Callable[[Used, Record, Scope], None]:
     def check(used: Used, record: Record, scope: Scope) -> None:
         take_operands("target*", used.operands, record, scope)
         if not used.has(*names):
-            record.say("write", "Changes files inside the workspace.")
+            raise NotKnown("it rewrites files where it isn't told to only check")
 
     return check
+
+
+def _module(used: Used, record: Record, scope: Scope) -> None:
+    if not used.has("-m"):
+        raise NotKnown("it runs a file")
+    take_operands("target*", used.operands, record, scope)
 
 
 PYTEST = _runs(
@@ -147,7 +153,7 @@ _GO = "-v -x? -n -race -short -cover -count:num -count=num -run:data -run=data -
 )
 _DOTNET = "-c:word --configuration=word --no-build --no-restore -v:word --verbosity=word --filter=data --nologo --framework=word -f:word --collect=data --blame -t --list-tests --verify-no-changes --no-incremental --include=target"
 _GRADLE = "-q -i -s -S --quiet --info --stacktrace --full-stacktrace --parallel --no-parallel --continue --offline --no-daemon --daemon --build-cache --no-build-cache --rerun-tasks --tests=data --console=word --warning-mode=word --dry-run -m -x:word --exclude-task=word --max-workers=num --configuration-cache --profile"
-_MAVEN = "-q -B -e -U -o -V -am -amd -T:word -pl:word -P:word --quiet --batch-mode --errors --offline --no-transfer-progress -ntp --fail-fast --fail-at-end -fae -ff --also-make -DskipTests -DskipTests=true -DskipITs -Dtest=data -Dit.test=data -Dmaven.test.skip=true -Dstyle.color=word -DfailIfNoTests=word -Dsurefire.useFile=word -Dspotless.check.skip=word"
+_MAVEN = "-q -B -e -U -o -V -am -amd -T:word -pl:word -P:word --quiet --batch-mode --errors --offline --no-transfer-progress -ntp --fail-fast --fail-at-end -fae -ff --also-make -DskipTests[=true] -DskipITs -Dtest=data -Dit.test=data -Dmaven.test.skip=true -Dstyle.color=word -DfailIfNoTests=word -Dsurefire.useFile=word -Dspotless.check.skip=word"
 
 _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "cargo": {
@@ -158,8 +164,8 @@ _SUBCOMMANDS: dict[str, dict[str, Program]] = {
         "nextest": _runs(_CARGO + " -E:data --retries=num --no-capture --run-ignored=word --partition=word", "run|list data*"),
     },
     "go": {
-        **dict.fromkeys("test vet build list".split(), _runs(_GO, "name*", loose=False)),
-        "list": _runs("-m -json -f:data -deps -e -test", "name*"),
+        **dict.fromkeys("test vet build list".split(), _runs(_GO, "name*", clusters=False)),
+        "list": _runs("-m -json -f:data -deps -e -test", "name*", clusters=False),
         "fmt": Program("-n", "name*", "write", "Changes files inside the workspace.", runs=True),
         "mod": _runs("", "verify|graph|why data*"),
         "version": _runs("-m", "data*"),
@@ -168,7 +174,7 @@ _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     },
     "dotnet": {**dict.fromkeys(("test", "build"), _runs(_DOTNET)), "format": Program(_DOTNET, "", "check", _SAYS, check=_must("--verify-no-changes")), "--version": _runs(""), "--info": _runs("")},
     "ruff": {"check": _runs(_RUFF_CHECK), "format": Program("--check --diff -q -v --quiet --verbose --line-length=num --target-version=word --exclude=data --no-cache --preview --force-exclude", "", "check", _SAYS, check=_must("--check", "--diff")), "rule": _runs("--all", "word"), "linter": _runs(""), "--version": _runs(""), "version": _runs("")},
-    "coverage": {"run": _runs("-m:pytest|unittest -a -p --branch --source=word --omit=data --include=data --append --parallel-mode", "target*"), "report": _runs("-m -i --show-missing --skip-covered --skip-empty --fail-under=num --omit=data --include=data --sort=word --precision=num --format=word"), "html": _runs("-q -d:write --directory=write --skip-covered"), "xml": _runs("-q -o:write"), "json": _runs("-q -o:write --pretty-print"), "lcov": _runs("-o:write"), "combine": _runs("-q --keep -a", "")},
+    "coverage": {"run": Program("-m:pytest|unittest -a -p --branch --source=word --omit=data --include=data --append --parallel-mode", "target*", "check", _SAYS, runs=True, check=_module), "report": _runs("-m -i --show-missing --skip-covered --skip-empty --fail-under=num --omit=data --include=data --sort=word --precision=num --format=word"), "html": _runs("-q -d:write --directory=write --skip-covered"), "xml": _runs("-q -o:write"), "json": _runs("-q -o:write --pretty-print"), "lcov": _runs("-o:write"), "combine": _runs("-q --keep -a", "")},
     "bundle": {"exec": Program(first_flags=True), "check": _runs(""), "list": _runs(""), "--version": _runs("")},
     "composer": {"validate": _runs("--strict --no-check-publish --no-check-lock --no-check-all"), "test": _runs(""), "lint": _runs(""), "check": _runs(""), "--version": _runs("")},
     "mix": {"test": _runs("--trace --stale --failed --cover --seed=num --only=word --exclude=word --max-failures=num"), "compile": _runs("--warnings-as-errors --force"), "format": Program("--check-formatted --dry-run", "", "check", _SAYS, check=_must("--check-formatted")), "credo": _runs("--strict"), "dialyzer": _runs("")},
@@ -180,11 +186,11 @@ _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "cmake": {"--build": _runs("-j[=num] -v --parallel[=num] --target=test|all|check|build|lint -t:test|all|check|build|lint --config=word --verbose --clean-first"), "--version": _runs("")},
 }  # fmt: skip
 
-_GOALS = re.compile(r":?([\w-]+:)*(test|check|build|compile\w*|classes|testClasses|assemble|lint\w*|verify|validate|package|jar|test\w*|spotlessCheck|spotless:check|checkstyle\w*|checkstyle:check|pmd\w*|detekt|ktlintCheck|jacocoTestReport|javadoc|integrationTest|dependencies|tasks|projects|properties|help|test-compile|dependency:tree)")  # fmt: skip
+_GOALS = re.compile(r":?([\w-]+:)*(clean|test|check|build|compile\w*|classes|testClasses|assemble|lint\w*|verify|validate|package|jar|test\w*|spotlessCheck|spotless:check|checkstyle\w*|checkstyle:check|pmd\w*|detekt|ktlintCheck|jacocoTestReport|javadoc|integrationTest|dependencies|tasks|projects|properties|help|test-compile|dependency:tree)")  # fmt: skip
 _TARGETS = re.compile(
     r"(test|tests|lint|check|build|all|unit|typecheck|type-check|types|mypy|ruff|pytest|flake8|eslint|verify|compile|vet|coverage|cov|ci|help|docs|doc|html"
     r"|fmt-check|format-check|check-format|check-fmt|style|spell|bench|benchmark|integration|e2e|smoke|validate|qa|quality|static|analyze|analysis|audit|typing|fast|quick|checks|linters)"
-    r"([-_:./](?!.*(deploy|publish|release|push|upload|prod|install|clean|delete|drop|reset|destroy|fix))[\w.:/-]+)?"
+    r"([-_:./](?!.*(deploy|publish|release|push|upload|install|clean|delete|drop|reset|destroy|fix))[\w.:/-]+)?"
     r"|(unit|integration|functional|e2e|py|go|js|ts|python|frontend|backend|api|web|quick|fast|smoke|run)[-_](test|tests|lint|check|build)"
 )
 _MAKE_VARIABLES = re.compile(r"(V|VERBOSE|CI|DEBUG|Q)=[01]?")
@@ -216,7 +222,7 @@ def _separate_count(words: list[Word]) -> list[Word]:
 
 def script_name(record: Record, name: str) -> bool:
     """A script or target that by its name tests, checks or builds."""
-    if re.search(r"deploy|publish|release|upload|promote|prod(uction)?\b", name):
+    if re.search(r"deploy|publish|release|upload|promote", name):
         record.say("deploy", f"Runs the project's script {name[:60]}, which by its name reaches further than this run.")
     return _TARGETS.fullmatch(name) is not None
 
@@ -252,7 +258,7 @@ def subcommand(table: dict[str, Program], walk: Walk, words: list[Word], scope: 
     rest = words[1:]
     used = examine(
         program,
-        [word for word in rest if word.text != "--"] if name in ("test", "clippy") else rest,
+        [word for word in rest if word.text != "--"] if name in ("test", "clippy", "fmt") else rest,
         walk.record,
         scope,
     )

@@ -145,7 +145,7 @@ _SUBCOMMANDS: dict[str, Program] = {
     "log": _revisions(_LOOKS),
     "show": _revisions(_LOOKS),
     "whatchanged": _revisions(_LOOKS),
-    "shortlog": _revisions(_LOOKS + " -e --summary --numbered --email"),
+    "shortlog": _revisions(_LOOKS + " -e -n -s --summary --numbered --email"),
     "range-diff": _revisions(_LOOKS),
     "diff-tree": _revisions(_LOOKS + " --no-commit-id"),
     "diff-index": _revisions(_LOOKS),
@@ -156,7 +156,7 @@ _SUBCOMMANDS: dict[str, Program] = {
     "branch": Program("-a -r -v -vv -l --list --all --remotes --show-current --verbose --color[=word] --no-color --column --no-column --contains[=word] --no-contains[=word] --merged[=word] --no-merged[=word] --points-at=word --sort=word --format=data -q", "data*", check=_listing),
     "tag": Program("-l -n[=num] --list --contains[=word] --no-contains[=word] --merged[=word] --no-merged[=word] --points-at=word --sort=word --format=data --column --color[=word]", "data*", check=_listing),
     "rev-parse": Program("-q --short[=num] --abbrev-ref[=word] --verify --quiet --show-toplevel --git-dir --absolute-git-dir --is-inside-work-tree --is-bare-repository --is-inside-git-dir --show-prefix --show-cdup --symbolic --symbolic-full-name --all --branches --tags --remotes --git-common-dir --git-path=word --is-shallow-repository --show-object-format --path-format=word --sq --not", "revision*", "read", _READS),
-    "ls-files": Program("-c -d -m -o -i -s -t -u -v -z -x:data --cached --deleted --modified --others --ignored --stage --unmerged --exclude-standard --exclude=data --full-name --error-unmatch --directory --eol --format=data --abbrev[=num] --recurse-submodules --killed --no-empty-directory", "revision*", "read", _READS, output="paths"),
+    "ls-files": Program("-c -d -m -o -i -s -t -u -v -z -x:data --cached --deleted --modified --others --ignored --stage --unmerged --exclude-standard --exclude=data --full-name --error-unmatch --directory --eol --format=data --abbrev[=num] --recurse-submodules --killed --no-empty-directory", "revision*", "read", _READS, output="listing"),
     "ls-tree": _revisions("-d -r -t -l -z --name-only --name-status --full-name --full-tree --long --abbrev[=num] --format=data --object-only"),
     "describe": _revisions("--tags --all --always --long --abbrev=num --dirty[=word] --broken --contains --exact-match --match=data --exclude=data --first-parent --candidates=num"),
     "merge-base": _revisions("-a --all --is-ancestor --octopus --independent --fork-point"),
@@ -173,7 +173,7 @@ _SUBCOMMANDS: dict[str, Program] = {
     "show-branch": _revisions("-a -r --all --current --topo-order --list --independent --no-color"),
     "symbolic-ref": Program("--short -q", "data*", check=_one),
     "stash": _words("list|show"),
-    "worktree": _words("list"),
+    "worktree": _words("=list"),
     "submodule": _words("status|summary"),
     "notes": _words("list|show"),
     "remote": Program("-v --verbose --all --push", "get-url data*", "read", _READS),
@@ -205,17 +205,23 @@ def git(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     harm(walk, name, rest, inside)
     program = _SUBCOMMANDS.get(name)
     if program is not None:
+        if program.operands.partition(" ")[0] in _NEEDS_WORD and not rest:
+            raise NotKnown(f"{name} alone changes the repository")
         used = examine(program, rest, walk.record, inside)
         walk.output = _printed(name, used) or program.output
     elif name not in _HARM:
         raise NotKnown(f"{name} is not a subcommand known to be harmless")
 
 
+# Subcommands that only look when a word says so.
+_NEEDS_WORD = frozenset({"list|show", "=list", "status|summary", "log", "show|exists"}) - {"status|summary", "show|exists"}
+
+
 def _printed(name: str, used: Used) -> str:
     if name == "rev-parse" and used.has("--show-toplevel"):
         return "workspace"
     if name in ("diff", "show", "log", "diff-tree") and used.has("--name-only"):
-        return "paths"
+        return "listing"
     if name == "rev-parse" and used.operands and not used.has("--abbrev-ref", "--symbolic-full-name", "--git-path"):
         return "slug"
     if name == "rev-list" and used.has("--count"):

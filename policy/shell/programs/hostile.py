@@ -121,6 +121,8 @@ def note(walk: Walk, program: str, words: list[Word], scope: Scope) -> None:
     if program in NAMED:
         walk.record.say(*NAMED[program])
         _credentials(walk, words)
+        if NAMED[program][0] in ("network", "remote"):
+            _sends(walk, words, scope)
     for pattern, kind, says in _COMPILED.get(program, ()):
         if any(pattern.fullmatch(value) for word in words for value in word.values):
             walk.record.say(kind, says)
@@ -135,6 +137,14 @@ def _credentials(walk: Walk, words: list[Word]) -> None:
             tail = value.rpartition("@")[2] if value.startswith("@") else value.rpartition("=")[2].lstrip("@")
             if paths.looks_like_credentials(tail):
                 walk.record.say("credentials", f"Names credentials outside the workspace: {marks.shown(tail)}.")
+
+
+def _sends(walk: Walk, words: list[Word], scope: Scope) -> None:
+    for word in words:
+        for value in word.values:
+            tail = re.split("[=@<]", value)[-1]
+            if tail and any(place.secret and place.where == "inside" for place in each_place(Word((tail,), tail), scope)):
+                walk.record.say("secret_read", f"Names a file that usually holds secrets: {marks.shown(tail)}.")
 
 
 def _fetch(walk: Walk, words: list[Word], scope: Scope) -> None:

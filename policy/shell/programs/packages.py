@@ -6,6 +6,7 @@ import functools
 import re
 
 from policy.shell.grammar import NotKnown, Program, parse, take
+from policy.shell.programs import hostile
 from policy.shell.programs.building import _NODE_TEST as NODE_TEST
 from policy.shell.programs.building import PROGRAMS as RUNNERS
 from policy.shell.programs.building import script_name
@@ -16,7 +17,7 @@ from policy.shell.words import Word
 
 _SAYS = "Runs the project's tests, checks or build."
 _QUIET = frozenset(
-    {"--silent", "-s", "-q", "--quiet", "--if-present", "--verbose", "--loglevel=error", "--no-audit", "--no-fund"}
+    {"--silent", "-s", "-q", "--quiet", "--if-present", "--verbose", "--loglevel=error", "--no-audit", "--no-fund", "-r", "--recursive"}
 )
 _LOOKS = {
     "npm": "ls|list|outdated|view|explain|why|--version|-v|help|prefix|root|audit|fund|pkg|-h|--help|ping|search",
@@ -53,7 +54,7 @@ def node(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> N
         _script(walk, queue, scope)
     elif name in ("pnpm", "npm") and first == "exec" and _runner(queue[1:]):
         walk.classify(walk, _runner(queue[1:]), [], scope, text)
-    elif first not in _INSTALLS and first not in _SENDS:
+    elif first == "exec" or (first not in _INSTALLS and first not in _SENDS):
         raise NotKnown(f"{first[:60]} is not a subcommand known to be harmless")
 
 
@@ -131,8 +132,17 @@ def npx(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     rest = _runner(words)
     if not rest:
         walk.record.say("install", "Fetches and runs a package.")
+        _note_package(walk, words, scope)
         raise NotKnown("it may fetch and run any package")
     walk.classify(walk, rest, [], scope, text)
+
+
+def _note_package(walk: Walk, words: list[Word], scope: Scope) -> None:
+    """`npx @vendor/name@1` runs name."""
+    for at, word in enumerate(words):
+        if word.text and not word.text.startswith("-"):
+            hostile.note(walk, word.text.lstrip("@").rsplit("/", 1)[-1].partition("@")[0], words[at + 1 :], scope)
+            return
 
 
 def pip(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from policy.shell import marks
+from policy.shell import marks, paths
 from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
 from policy.shell.record import Record
 from policy.shell.scope import Scope
@@ -14,7 +14,7 @@ from policy.shell.words import Word
 
 def _pattern_first(used: Used, record: Record, scope: Scope) -> None:
     """grep and rg: the first operand is the pattern, unless an option gave it."""
-    kinds = "read*" if used.has("-e", "--regexp", "-f", "--file", "--files") else "data read*"
+    kinds = "search*" if used.has("-e", "--regexp", "-f", "--file", "--files") else "data search*"
     take_operands(kinds, used.operands, record, scope)
     record.say("read", "Reads inside the workspace.")
 
@@ -96,7 +96,18 @@ def find(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     while queue:
         _find_step(walk, queue, scope)
     walk.record.say("read", "Lists files inside the workspace.")
-    walk.output = "paths" if _inside_only(walk) else ""
+    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word.text in _NAMING]
+    if any(paths.place(value, "", "").secret for word in named for value in _as_pattern(word)):
+        walk.record.say("secret_read", "Looks for files that usually hold secrets.")
+    walk.output = ("paths" if named else "listing") if _inside_only(walk) else ""
+
+
+_NAMING = frozenset({"-name", "-iname", "-path", "-ipath", "-wholename"})
+
+
+def _as_pattern(word: Word) -> list[str]:
+    """A quoted pattern is find's own to expand."""
+    return [value.replace("*", marks.STAR).replace("?", marks.STAR) for value in word.values]
 
 
 def _inside_only(walk: Walk) -> bool:
@@ -110,6 +121,8 @@ def _find_step(walk: Walk, queue: list[Word], scope: Scope) -> None:
         from policy.shell.programs import wrappers
 
         wrappers.find_runs(walk, queue, scope)
+        if option != "-exec":
+            raise NotKnown(f"{option} runs programs elsewhere")
     elif option == "-delete":
         walk.record.say("delete", "Deletes the files it finds.")
     elif option in _FIND_VALUED and queue:
@@ -165,6 +178,10 @@ def print_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None
     walk.output = "workspace" if scope.cwds == ("",) else ""
 
 
+def print_text(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    walk.record.say("compute", "Prints text.")
+
+
 def print_formatted(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """printf; -v sets a variable, and an index in its name is calculated."""
     if words and (words[0].text is None and words[0].maybe_flag or (words[0].text or "").startswith("-v")):
@@ -198,7 +215,6 @@ _LS = """-1 -a -A -b -B -c -C -d -f -F -g -G -h -H -i -k -l -L -m -n -N -o -p -q
 
 PROGRAMS: dict[str, Program] = {
     # Prints
-    "echo": Program(operands="data*", flags="-# -n -e -E", kind="compute", says="Prints text.", loose=True, check=lambda used, record, scope: None),
     "true": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
     ":": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
     "false": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
@@ -223,15 +239,14 @@ PROGRAMS: dict[str, Program] = {
     "clear": Program("", "", "compute", "Clears the screen."),
     "tr": Program("-c -C -d -s -t -cd -ds --complement --delete --squeeze-repeats", "data data", "compute", "Replaces characters.", loose=True),
     "expr": Program("", "data*", "compute", "Calculates.", loose=True),
-    "yes": Program("", "data*", "compute", "Prints text.", loose=True),
     # Reads
     "cat": Program("-A -b -e -E -n -s -t -T -u -v --number --show-all --number-nonblank --squeeze-blank --show-ends --show-tabs", "read*", "read", "Reads inside the workspace.", loose=True),
     "tac": Program("-b -r -s:data", "read*", "read", "Reads inside the workspace.", loose=True),
     "nl": Program("-b:data -n:word -w:num -s:data -v:num -i:num", "read*", "read", "Reads inside the workspace.", loose=True),
-    "head": Program("-# " + _COUNTED, "read*", "read", "Reads inside the workspace.", loose=True),
+    "head": Program("-# " + _COUNTED, "sample*", "read", "Reads inside the workspace.", loose=True),
     "tail": Program("-# -f -F -r --follow[=word] --retry --pid=num -s:num " + _COUNTED, "read*", "read", "Reads inside the workspace.", loose=True),
-    "wc": Program("-c -m -l -L -w --bytes --chars --lines --words --max-line-length --total=word", "read*", "read", "Reads inside the workspace.", loose=True),
-    "ls": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True, output="paths"),
+    "wc": Program("-c -m -l -L -w --bytes --chars --lines --words --max-line-length --total=word", "search*", "read", "Reads inside the workspace.", loose=True),
+    "ls": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True, output="listing"),
     "dir": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True),
     "tree": Program("-a -d -f -i -l -p -s -h -u -g -D -F -q -N -n -C -A -S -r -t -x -L:num -I:data -P:data --dirsfirst --noreport --prune --gitignore --du --si -J -X --charset=word --filelimit=num", "list*", "read", "Lists files inside the workspace."),
     "stat": Program("-L -f -t -c:data --format=data --printf=data --dereference --terse -x", "list*", "read", "Lists files inside the workspace."),
@@ -240,9 +255,9 @@ PROGRAMS: dict[str, Program] = {
     "df": Program("-h -H -k -m -T -i -P --human-readable --total", "list*", "read", "Prints free space."),
     "realpath": Program("-e -m -s -q -z --relative-to=list --relative-base=list", "list*", "read", "Lists files inside the workspace."),
     "readlink": Program("-f -e -m -n", "list*", "read", "Lists files inside the workspace."),
-    "grep": Program(_GREP, check=_pattern_first),
-    "egrep": Program(_GREP, check=_pattern_first),
-    "fgrep": Program(_GREP, check=_pattern_first),
+    "grep": Program(_GREP, check=_pattern_first, loose=True),
+    "egrep": Program(_GREP, check=_pattern_first, loose=True),
+    "fgrep": Program(_GREP, check=_pattern_first, loose=True),
     "rg": Program(_RG, check=_pattern_first),
     "ag": Program("-a -c -i -l -L -n -o -Q -s -S -v -w -A:num -B:num -C:num -G:data --hidden --nocolor --nogroup --color --python --js --ignore=data --ignore-dir=data", check=_pattern_first),
     "sort": Program("-b -c -C -d -f -g -h -i -M -m -n -R -r -s -u -V -z -k:data -t:data -S:word --key=data --field-separator=data --numeric-sort --human-numeric-sort --version-sort --reverse --unique --ignore-case --stable --check --zero-terminated --parallel=num", check=_sort),
@@ -267,7 +282,7 @@ PROGRAMS: dict[str, Program] = {
     **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.") for name in "md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum".split()},
     "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
     "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=lambda used, record, scope: _jq(used, record, scope)),
-    "sed": Program("-n -E -r -s -u -z -i[=word] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=word]", check=_sed),
+    "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=_sed),
     **{name: Program("-F:data -v:word", check=_awk) for name in ("awk", "gawk", "mawk")},
     "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
     "cloc": Program("--by-file --quiet --json --csv --vcs=word --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace."),
@@ -284,4 +299,4 @@ def _jq(used: Used, record: Record, scope: Scope) -> None:
     record.say("read", "Reads inside the workspace.")
 
 
-SPECIAL = {"find": find, "date": date, "pwd": print_folder, "printf": print_formatted, "test": test}
+SPECIAL = {"echo": print_text, "find": find, "date": date, "pwd": print_folder, "printf": print_formatted, "test": test}

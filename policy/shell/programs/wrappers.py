@@ -166,9 +166,9 @@ def arguments(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     placeholder = (used.value("-I") or Word(("",), "")).values[0]
     filled = [_fill(word, placeholder) for word in command]
     if not placeholder:
-        filled.append(Word((marks.FOUND,), ""))
-    if walk.feed != "paths":
-        filled = [Word((marks.MANY,), word.raw) if marks.FOUND in word.values else word for word in filled]
+        filled.append(Word((marks.FOUND,), "(its input)"))
+    given = {"paths": marks.FOUND, "listing": marks.LISTED}.get(walk.feed, marks.MANY)
+    filled = [Word((given,), word.raw) if marks.FOUND in word.values else word for word in filled]
     walk.classify(walk, filled, [], scope, text)
     if filled[0].text not in _READERS and filled[0].text not in _CHECKS:
         raise NotKnown(f"{filled[0].raw} is given names that nobody has seen")
