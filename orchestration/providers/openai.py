@@ -5,6 +5,7 @@ The handle is the response's id; the cursor counts the events seen, so that `sta
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -246,13 +247,8 @@ class OpenAIProvider(Provider):
 
 
 def _first(stream: Any) -> dict[str, Any]:
-    """The first event, or the whole response where a server does not stream."""
-    if "event-stream" not in stream.response.headers.get("content-type", "event-stream"):
-        import json
-
-        whole = json.loads(stream.response.read())
-        if not isinstance(whole, dict):
-            raise TypeError("no JSON object")
+    """The event that names the response, or the whole response where a server does not stream."""
+    if (whole := _unstreamed(stream)) is not None:
         return whole
     for event in stream:
         data = _data(event)
@@ -263,14 +259,22 @@ def _first(stream: Any) -> dict[str, Any]:
     raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True)
 
 
+def _unstreamed(stream: Any) -> dict[str, Any] | None:
+    if "event-stream" in stream.response.headers.get("content-type", "event-stream"):
+        return None
+    whole = json.loads(stream.response.read())
+    if not isinstance(whole, dict):
+        raise TypeError("no JSON object")
+    return whole
+
+
 def _events(stream: Any, first: dict[str, Any] | None, secret: str) -> Iterator[dict[str, Any]]:
-    if first is None:
-        with translated(secret):
-            first = _first(stream)
-    yield first
-    if first.get("object") == "response":
-        return
-    while True:
+    """`first` was read when the response was named; a stream that was taken up has none."""
+    with translated(secret):
+        first = first or _unstreamed(stream)
+    if first is not None:
+        yield first
+    while first is None or first.get("object") != "response":
         try:
             event = next(stream)
         except StopIteration:

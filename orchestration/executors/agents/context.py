@@ -63,11 +63,6 @@ def instruction_paths(workspace: Path) -> list[str]:
 
 def _shortened(document: Document, left: int, need: int) -> tuple[str, str]:
     """As much of the beginning as fits, on a line border, and the sentence that says so."""
-    if left < LEAST_USEFUL_TOKENS:
-        return (
-            "",
-            f"{document.path} was left out: the context budget was used up (about {need} tokens needed, {left} left).",
-        )
     lines: list[str] = []
     used = estimate_tokens(_frame(document.path, "")) + 20
     for line in document.text.splitlines():
@@ -75,6 +70,8 @@ def _shortened(document: Document, left: int, need: int) -> tuple[str, str]:
         if used > left:
             break
         lines.append(line)
+    if not lines or left < LEAST_USEFUL_TOKENS:
+        return "", f"{document.path} was left out: it needs about {need} tokens, {left} of the context budget are left."
     kept = _frame(document.path, "\n".join(lines) + "\n[… cut: the context budget ends here …]")
     return kept, f"{document.path} was cut after line {len(lines)} of {len(document.text.splitlines())}."
 

@@ -30,7 +30,8 @@ class Progress:
     handle: Handle | None = None
     cursor: int = 0
     log_offset: int | None = None
-    tries: int = 0
+    tries: int = 0  # without progress
+    given_up: int = 0  # answers that began and could not be had
 
     @classmethod
     def stored(cls, handle: Mapping[str, Any] | None, turn: int) -> Progress:
@@ -57,21 +58,27 @@ class Turn:
             try:
                 return self._whole(self._once(number, request, progress))
             except ProviderError as error:
-                progress.tries = 1 if progress.cursor > before else progress.tries + 1
-                self._decide(number, progress, error, lost)
+                keeps = self._keeps(progress, error)
+                progress.tries = 1 if keeps and progress.cursor > before else progress.tries + 1
+                self._decide(number, progress, error, None if keeps else lost)
 
     def _whole(self, result: TurnResult) -> TurnResult:
         if result.finish == "failed" and result.retryable:
             raise ProviderError("failed", result.error or "The provider failed to answer.", retryable=True)
         return result
 
-    def _decide(self, number: int, progress: Progress, error: ProviderError, lost: Callable[[], None]) -> None:
+    def _keeps(self, progress: Progress, error: ProviderError) -> bool:
+        """Whether the same answer can still be had. Only then does what was streamed so far count as progress."""
+        over = error.kind in ("not_found", "lost", "failed")
+        return progress.handle is not None and not over and self._provider.capabilities().resume
+
+    def _decide(self, number: int, progress: Progress, error: ProviderError, lost: Callable[[], None] | None) -> None:
         """Give up, or wait and let the caller ask again: for the same answer where it can still be had."""
         gone = error.kind in ("not_found", "lost") and progress.handle is not None
-        if not (error.retryable or gone) or progress.tries >= self._policy.max_tries:
+        if not (error.retryable or gone) or max(progress.tries, progress.given_up + 1) >= self._policy.max_tries:
             raise error
-        if progress.handle is not None and (gone or error.kind == "failed" or not self._provider.capabilities().resume):
-            progress.handle, progress.cursor = None, 0
+        if progress.handle is not None and lost is not None:
+            progress.handle, progress.cursor, progress.given_up = None, 0, progress.given_up + 1
             lost()
         wait = self._policy.wait(progress.tries, error.retry_after, random.random())  # noqa: S311 - jitter
         if wait >= self._watch.left:
