@@ -1,0 +1,70 @@
+"""What management commands of this app share: an example in the help, people by name, refusals as one sentence."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from policy.actors import Actor
+from policy.errors import PolicyError
+from policy.models import Project
+
+
+class PolicyCommand(BaseCommand):
+    """`run` does the work; a refusal of policy ends it with its sentence and exit code 1."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.run(options)
+        except PolicyError as refusal:
+            raise CommandError(str(refusal)) from None
+
+    def run(self, options: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def warn(self, sentence: str) -> None:
+        if sentence:
+            self.stderr.write(self.style.WARNING(f"Warning: {sentence}"))
+
+
+def add_user_option(parser: CommandParser) -> None:
+    parser.add_argument("--user", metavar="USERNAME", help="act for this person; rights and audit are theirs")
+
+
+def actor_of(options: dict[str, Any]) -> Actor:
+    """The person named by --user, else the owner of the installation."""
+    return Actor.for_command(person(options["user"])) if options.get("user") else Actor.for_shell()
+
+
+def person(username: str) -> User:
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise CommandError(f"There is no active person {username!r}.")
+    return user
+
+
+def project(slug: str) -> Project:
+    found = Project.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(Project.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "none yet"
+        raise CommandError(f"There is no project {slug!r}; there are: {known}.")
+    return found
+
+
+def value_from_stdin(what: str) -> str:
+    """One value without its last line break; asked for without echo where a person types it."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{what}: ")
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError:
+        raise CommandError(f"{what} on standard input is not UTF-8 text.") from None
+    return text.removesuffix("\n").removesuffix("\r")
