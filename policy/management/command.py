@@ -64,7 +64,7 @@ def value_from_stdin(what: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"{what}: ")
     try:
-        text = sys.stdin.read()
+        text = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError:
         raise CommandError(f"{what} on standard input is not UTF-8 text.") from None
     return text.removesuffix("\n").removesuffix("\r")

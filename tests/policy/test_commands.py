@@ -30,7 +30,7 @@ def _own_data_folder(settings, tmp_path):
 def run(name, *arguments, stdin=None, monkeypatch=None):
     out, err = io.StringIO(), io.StringIO()
     if stdin is not None:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
     call_command(name, *arguments, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
 
