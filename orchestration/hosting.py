@@ -5,12 +5,10 @@ Executors call it from the attempt's thread; it never runs inside a transaction 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
-
 
 from orchestration import events
 from orchestration.engine import gates, rows
@@ -25,7 +23,7 @@ from orchestration.models import ExecutionRun
 from policy import risk, secrets
 from policy.actors import Actor
 from policy.models import Project
-from policy.redaction import Redactor
+from policy.redaction import Redactor, redact_data, redact_text
 
 
 class AttemptHost:
@@ -67,10 +65,10 @@ class AttemptHost:
         self._save(handle=dict(handle))
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        self._save(checkpoint=json.loads(self.redact(json.dumps(checkpoint))) if self._hidden else dict(checkpoint))
+        self._save(checkpoint=redact_data(dict(checkpoint), self._hidden))
 
     def emit(self, kind: str, data: Mapping[str, Any]) -> None:
-        clean = json.loads(self.redact(json.dumps(dict(data)))) if self._hidden else dict(data)
+        clean = redact_data(dict(data), self._hidden)
 
         def body(change: Change) -> None:
             change.event(kind, self.assignment.step_key, clean)
@@ -87,12 +85,12 @@ class AttemptHost:
         return Permission("refused", "; ".join(reason.message for reason in verdict.reasons))
 
     def redact(self, text: str) -> str:
-        return Redactor(self._hidden).redact_text(text) if self._hidden else text
+        return redact_text(text, self._hidden)
 
     @cached_property
     def _hidden(self) -> Mapping[str, str]:
         """Every secret of the project: one that this step was not given may still reach its output."""
-        return secrets.reveal_all(self.assignment.project_id)
+        return secrets.reveal_all(Project.objects.get(pk=self.assignment.project_id))
 
     @cached_property
     def _actor(self) -> Actor:

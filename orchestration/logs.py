@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-
 from orchestration.engine import rows
 from orchestration.engine.door import database_now
 from orchestration.engine.errors import LostAttempt
@@ -127,7 +126,7 @@ class LogWriter:
 def read(
     attempts: Sequence[uuid.UUID], *, after: int = 0, stream: str = "", limit: int = 200
 ) -> list[Mapping[str, Any]]:
-    """Chunks of these attempts with a row id above `after`, oldest first: {id, attempt_id, offset, stream, text, ...}."""
+    """Chunks of these attempts with a row id above `after`, oldest first, as mappings of their columns."""
     found = LogChunk.objects.filter(attempt_id__in=list(attempts), id__gt=after)
     if stream:
         found = found.filter(stream=stream)

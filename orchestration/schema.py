@@ -212,7 +212,7 @@ def validate_shape(data: object) -> Plan:
 
 def with_keys(plan: Plan) -> Plan:
     """The plan with a key and a name for every step: made from the name, or the place, where left out."""
-    taken = {step.key for step in plan.steps if step.key}
+    taken: set[str | None] = {step.key for step in plan.steps if step.key}
     steps = []
     for index, step in enumerate(plan.steps):
         key = step.key or _unused(_key_from(step.name or f"step {index + 1}"), taken)

@@ -137,9 +137,15 @@ def _context(assignment: Assignment, workspace: Path) -> StepContext:
         scope=assignment.scope,
         timeout_seconds=definition.get("timeout_seconds"),
         sandbox=settings.SANDBOX,
+        git_folder=_git_folder(assignment, workspace),
+        hidden_paths=(Path(settings.DATA_DIR),),
         handle=assignment.handle,
         checkpoint=assignment.checkpoint,
     )
+
+
+def _git_folder(assignment: Assignment, workspace: Path) -> Path | None:
+    return worktree.open_run_worktree(workspace).common if assignment.workspace_kind == "worktree" else None
 
 
 def _granted(assignment: Assignment, definition: Mapping[str, Any]) -> Mapping[str, str]:
@@ -177,7 +183,7 @@ def _redacted(host: AttemptHost, outcome: Outcome) -> Outcome:
 
 
 def _stored(artifact: Any) -> dict[str, Any]:
-    kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).put_file(artifact.path)
+    kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).adopt(artifact.path)
     return {
         "name": artifact.name,
         "kind": artifact.kind,

@@ -12,6 +12,7 @@ from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, WrongState
+from orchestration.engine.filling import Unfilled
 from orchestration.models import WorkflowRun
 from policy import access
 from policy.actors import Actor
@@ -137,7 +138,7 @@ def skip_step(
     impact_digest: str = "",
 ) -> WorkflowRun:
     """Leave a step out, or say that it was done otherwise. Of a risky step or a checkpoint the skip needs approval."""
-    asked = {"reason": reason, "evidence": evidence, "outputs": dict(outputs or {}), "by": by.user_id}
+    asked: dict[str, Any] = {"reason": reason, "evidence": evidence, "outputs": dict(outputs or {}), "by": by.user_id}
 
     def body(change: Change) -> WorkflowRun:
         place = change.step(step_key)
@@ -147,8 +148,9 @@ def skip_step(
         if skip_needs_approval(change, place):
             _ask_skip(change, place, asked, by)
             return change.run
-        if change.image.steps[place].approval is not None:
-            gates.supersede(change, place, change.image.steps[place].approval)
+        approval = change.image.steps[place].approval
+        if approval is not None:
+            gates.supersede(change, place, approval)
         change.move(
             place,
             "skip",
@@ -170,7 +172,7 @@ def skip_needs_approval(change: Change, place: int) -> bool:
         return True
     try:
         verdict = gates.verdict_now(change, place)
-    except gates.Unfilled:
+    except Unfilled:
         return True
     return verdict.verdict != "allow" or verdict.risk in RISKY
 

@@ -40,7 +40,11 @@ def _pending(change: Change, place: int, approval_id: str) -> Approval:
     step = change.image.steps[place]
     approval = step.approval
     if approval_id and (approval is None or str(approval.pk) != approval_id):
-        approval = Approval.objects.filter(subject=f"step:{step.pk}", pk=_uuid(approval_id)).first()
+        approval = (
+            Approval.objects.filter(subject=f"step:{step.pk}", pk=found).first()
+            if (found := _uuid(approval_id))
+            else None
+        )
     if step.state != "awaiting_approval" or approval is None or approval.state != "pending":
         raise WrongState(_not_waiting(step, approval), state=step.state)
     return approval
@@ -52,11 +56,12 @@ def _not_waiting(step: StepRun, approval: Approval | None) -> str:
     return f"Step {step.key!r} does not wait for a decision; it is {step.get_state_display().lower()}."
 
 
-def _uuid(text: str) -> uuid.UUID | None:
+def _named(step: StepRun, approval_id: str) -> Approval | None:
     try:
-        return uuid.UUID(text)
+        wanted = uuid.UUID(approval_id)
     except ValueError:
         return None
+    return Approval.objects.filter(subject=f"step:{step.pk}", pk=wanted).first()
 
 
 def _tell(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:

@@ -87,7 +87,7 @@ def begin(run_id: uuid.UUID, actor: Actor) -> Change:
 def database_now() -> datetime:
     """The clock that leases, expiry and due times go by: the database's, never this machine's."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_NOW_SQLITE if connection.vendor == 'sqlite' else 'clock_timestamp()'}", [])
+        cursor.execute(_NOW[connection.vendor], [])
         return _aware(cursor.fetchone()[0])
 
 
@@ -99,7 +99,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
         except (OperationalError, rows.StaleRow) as error:
             if connection.in_atomic_block or count == ATTEMPTS - 1:
                 raise Busy("The database is busy; nothing was changed. Try again in a moment.") from error
-            time.sleep(random.uniform(0.01, 0.05) * 2**count)
+            time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311 - spreads out those who wait
     raise AssertionError("unreachable")
 
 
@@ -109,9 +109,10 @@ def _aware(value: datetime | str) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-_NOW_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+_NOW = {"sqlite": "SELECT strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "SELECT clock_timestamp()"}
 _LOCK_SQLITE = (
-    f"SELECT r.last_sequence_no, {_NOW_SQLITE}, p.rules_revision FROM execution_workflow_runs r"
+    "SELECT r.last_sequence_no, strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), p.rules_revision"
+    " FROM execution_workflow_runs r"
     " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
 )
 _LOCK_POSTGRESQL = (

@@ -16,10 +16,11 @@ from orchestration.engine.change import Change
 from orchestration.engine.filling import filled_definition, is_fixed
 from orchestration.engine.image import PlanImage
 from orchestration.models import WorkflowRun
-from policy import approvals, canonical, risk, rules
+from policy import approvals, canonical, risk
 from policy.models import Approval, Project
 from policy.models.approvals import ApprovalKind, Level
 from policy.risk import Verdict
+from policy.rules import load_rules
 
 DIGEST_DOMAIN = "ccdash-approval-v1"
 DEFAULT_APPROVERS = ["role:approver"]
@@ -32,7 +33,7 @@ def context_for(project: Project, feature: str, revision: int) -> risk.PolicyCon
         feature=feature,
         environment="workspace",
         workspace_root=None,
-        rules=rules.load_rules(project, revision),
+        rules=load_rules(project, revision),
         sandbox=settings.SANDBOX,
     )
 

@@ -14,6 +14,7 @@ from orchestration.engine import gates
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.errors import Changed, InvalidInput
+from orchestration.engine.filling import Unfilled
 from orchestration.models import StepRun
 from policy import canonical
 
@@ -99,7 +100,7 @@ def _asks(change: Change, place: int) -> bool:
         return True
     try:
         return gates.verdict_now(change, place).verdict in gates.ASKS
-    except gates.Unfilled:
+    except Unfilled:
         return False
 
 
@@ -127,7 +128,8 @@ def _past(change: Change, places: Sequence[int]) -> Mapping[str, list[float]]:
     ).order_by("-id")[:500]
     times: dict[str, list[float]] = {}
     for key, start, end in rows.values_list("key", "started_at", "finished_at"):
-        times.setdefault(key, []).append((end - start).total_seconds())
+        if start and end:
+            times.setdefault(key, []).append((end - start).total_seconds())
     return times
 
 

@@ -135,7 +135,7 @@ def _create(
         number=project.last_run_number,
         mode=workflow.mode,
         inputs=inputs,
-        created_by_id=by.user_id,
+        created_by_id=planning.person(by),
         authors=_authors(version, by),
         admitted=is_admissible(project, ground.kind),
         workspace_kind=ground.kind,

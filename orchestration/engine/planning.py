@@ -68,7 +68,7 @@ def create_workflow(plan: Plan, *, by: Actor, mode: str = Mode.ORCHESTRATION) ->
     steps = preview(plan, project)
     with write_transaction():
         workflow = Workflow.objects.create(
-            project=project, feature=feature, name=plan.name, mode=mode, created_by_id=_person(by)
+            project=project, feature=feature, name=plan.name, mode=mode, created_by_id=person(by)
         )
         version = _write_version(workflow, plan, steps, by=by, number=1, parent=None)
         if mode != Mode.SIMPLE:
@@ -123,7 +123,7 @@ def _write_version(
         plan=plan.as_data(),
         digest=digest_of(plan),
         parent=parent,
-        created_by_id=_person(by),
+        created_by_id=person(by),
     )
     rows = Step.objects.bulk_create([_step_row(version, step) for step in steps], batch_size=500)
     edges = [
@@ -160,7 +160,7 @@ def _audit(by: Actor, workflow: Workflow, version: WorkflowVersion, action: str)
     )
 
 
-def _person(by: Actor) -> int:
+def person(by: Actor) -> int:
     if by.user_id is None:
         raise NotFound("Only a person can do this; name one.")
     return by.user_id

@@ -16,6 +16,7 @@ from orchestration.executors.checks import evaluate_expression_check
 from orchestration.graph import RunFacts
 from orchestration.plan_rules import VARIABLES
 from policy import expressions
+from policy.risk import Verdict
 
 
 def recompute(change: Change) -> None:
@@ -70,7 +71,7 @@ def _admit(change: Change, place: int, definition: dict[str, Any]) -> None:
         change.move(place, "open", risk=verdict.risk)
 
 
-def deny(change: Change, place: int, verdict: gates.Verdict) -> None:
+def deny(change: Change, place: int, verdict: Verdict) -> None:
     """The rules forbid it: the step fails, and the audit says which rule."""
     sentence = "; ".join(reason.message for reason in verdict.reasons) or "The rules forbid this step."
     key = change.image.steps[place].key
@@ -148,7 +149,7 @@ def _stamp(change: Change, before: str, state: str) -> None:
 
 
 def _facts(change: Change) -> RunFacts:
-    run, image = change.run, change.image
+    run = change.run
     return RunFacts(
         admitted=run.admitted,
         control=run.control,

@@ -79,7 +79,7 @@ def _fields(model: type[models.Model]) -> dict[str, Any]:
 def _insert_sql(model: type[models.Model], names: tuple[str, ...], count: int, vendor: str) -> str:
     columns = ", ".join(_column(model, name) for name in names)
     row = "(" + ", ".join(["%s"] * len(names)) + ")"
-    return f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) VALUES {', '.join([row] * count)}"
+    return f"INSERT INTO {_quote(model._meta.db_table)} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of models
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def _update_sql(
     columns = ", ".join(f"{_column(model, name)} = %s" for name in names)
     tests = [f"{_column(model, name)} = %s" for name in given]
     tests += [f"{_column(model, name)} IS NULL" for name in nulls]
-    return f"UPDATE {_quote(model._meta.db_table)} SET {columns} WHERE {' AND '.join(tests)}"
+    return f"UPDATE {_quote(model._meta.db_table)} SET {columns} WHERE {' AND '.join(tests)}"  # noqa: S608 - names of models
 
 
 def _column(model: type[models.Model], name: str) -> str:

@@ -21,6 +21,7 @@ from policy import approvals
 from policy.actors import Actor
 from policy.models import Project
 from policy.models.approvals import ApprovalKind
+from policy.risk import Verdict
 
 LEASE = timedelta(seconds=30)
 
@@ -116,7 +117,7 @@ def _is_overridden(change: Change, place: int) -> bool:
     return approval is not None and approval.kind == ApprovalKind.OVERRIDE and approval.state == "approved"
 
 
-def _consume(change: Change, place: int, verdict: gates.Verdict) -> bool:
+def _consume(change: Change, place: int, verdict: Verdict) -> bool:
     step = change.image.steps[place]
     approval = step.approval
     if approval is not None and approval.state == "consumed" and _covers_retry(change, place):
@@ -155,7 +156,7 @@ def _why_not(change: Change, approval: Any, digest: str) -> str:
 def _covers_retry(change: Change, place: int) -> bool:
     """One approval covers the automatic retries that the digest names; a new series asks anew."""
     step = change.image.steps[place]
-    return step.attempt > step.series_start and step.digest == step.approval.digest
+    return step.attempt > step.series_start and step.approval is not None and step.digest == step.approval.digest
 
 
 def _start(change: Change, place: int, owner: str) -> Assignment:

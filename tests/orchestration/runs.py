@@ -19,6 +19,7 @@ from policy.actors import Actor
 from policy.models import Project
 from tests.factories import ProjectFactory, member
 
+Details = Mapping[str, Mapping[str, Any]] | None
 OWNER = "test-worker"
 DONE = Outcome("succeeded", exit_code=0)
 BROKEN = Outcome("failed", reason="exit", error="It ended with code 1.", exit_code=1)
@@ -49,25 +50,39 @@ def make_team(folder: Path, **project: Any) -> Team:
     return Team(made, Feature.objects.create(project=made, slug="search", title="Search"), **people)
 
 
-def make_plan(team: Team, drawing: str, steps: Mapping[str, Mapping[str, Any]] | None = None, **plan: Any) -> dict[str, Any]:
+def make_plan(
+    team: Team, drawing: str, steps: Mapping[str, Mapping[str, Any]] | None = None, **plan: Any
+) -> dict[str, Any]:
     """`a >> b, c >> d`: every step of a group needs all of the group before. `steps` says more of some of them."""
     groups = [re.split(r"\s*,\s*", group) for group in re.split(r"\s*>>\s*", drawing.strip())]
     drawn = []
     for before, group in zip([[], *groups], groups, strict=False):
         for key in group:
-            drawn.append({"key": key, "type": "command", "command": "true", "needs": before, **(steps or {}).get(key, {})})
+            drawn.append(
+                {"key": key, "type": "command", "command": "true", "needs": before, **(steps or {}).get(key, {})}
+            )
     for step in drawn:
         if step["type"] != "command":
             del step["command"]
     return {"name": "Plan", "project": team.project.slug, "feature": team.feature.slug, "steps": drawn, **plan}
 
 
-def make_workflow(team: Team, drawing: str, steps: Mapping[str, Mapping[str, Any]] | None = None, **plan: Any) -> Workflow:
-    return planning.create_workflow(plan_rules.validate_plan(make_plan(team, drawing, steps, **plan)), by=team.actor("ada"))
+def make_workflow(
+    team: Team, drawing: str, steps: Mapping[str, Mapping[str, Any]] | None = None, **plan: Any
+) -> Workflow:
+    return planning.create_workflow(
+        plan_rules.validate_plan(make_plan(team, drawing, steps, **plan)), by=team.actor("ada")
+    )
 
 
-def launch(team: Team, drawing: str, steps: Mapping[str, Mapping[str, Any]] | None = None, *,
-           inputs: Mapping[str, Any] | None = None, **plan: Any) -> WorkflowRun:
+def launch(
+    team: Team,
+    drawing: str,
+    steps: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    **plan: Any,
+) -> WorkflowRun:
     workflow = make_workflow(team, drawing, steps, **plan)
     return launching.launch_run(workflow, inputs=inputs or {}, by=team.actor("ada"))
 
@@ -89,10 +104,16 @@ def settle(run: WorkflowRun, outcomes: Mapping[str, Outcome] | None = None) -> W
     return run
 
 
-def decide(team: Team, run: WorkflowRun, key: str, *, by: str = "grace", decision: str = "approve", digest: str = "") -> None:
+def decide(
+    team: Team, run: WorkflowRun, key: str, *, by: str = "grace", decision: str = "approve", digest: str = ""
+) -> None:
     approval = step_of(run, key).approval
     deciding.decide_approval(
-        run.pk, key, decision=decision, reason="I looked.", by=team.actor(by),
+        run.pk,
+        key,
+        decision=decision,
+        reason="I looked.",
+        by=team.actor(by),
         digest=digest or (approval.digest if approval else ""),
     )
 
@@ -107,7 +128,7 @@ def states(run: WorkflowRun) -> dict[str, str]:
 
 def fold(run: WorkflowRun) -> tuple[str, dict[str, str]]:
     """The states as the events tell them."""
-    state, steps = "queued", {key: "pending" for key in states(run)}
+    state, steps = "queued", dict.fromkeys(states(run), "pending")
     for event in run.events.order_by("sequence_no"):
         if event.type == "run.replanned":
             steps = {step["key"]: step["state"] for step in event.data["steps"]}

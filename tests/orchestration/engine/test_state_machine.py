@@ -1,4 +1,4 @@
-"""Every pair of a step's state and an action: what is allowed happens, everything else is refused and changes nothing."""
+"""Every pair of a step's state and an action: the allowed happens, the rest is refused and changes nothing."""
 
 from __future__ import annotations
 
