@@ -59,7 +59,8 @@ class AgentExecutor:
         if problems:
             return Outcome(kind="failed", reason="config", error=" ".join(problems))
         state = AgentState.from_json(context.checkpoint) if context.checkpoint else AgentState()
-        watch = Watch(host, context.timeout_seconds or DEFAULT_SECONDS, spent=state.spent_seconds)
+        spent = 0.0 if context.handle is None else state.spent_seconds  # the time of an attempt, not of the step
+        watch = Watch(host, context.timeout_seconds or DEFAULT_SECONDS, spent=spent)
         return Agent(context, host, provider, settings, state, watch, self._retry).run()
 
 

@@ -114,8 +114,6 @@ class AnthropicProvider(Provider):
             return _data(next(stream))
         except StopIteration:
             raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True) from None
-        except ProviderError:
-            raise
         except Exception as error:  # noqa: BLE001 - a hostile stream may raise anything
             raise translate(error, self.config.api_key) from None
 

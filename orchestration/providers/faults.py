@@ -48,13 +48,13 @@ def translated(secret: str) -> Iterator[None]:
     """Everything that goes wrong inside leaves as a ProviderError whose words do not hold the key."""
     try:
         yield
-    except ProviderError:
-        raise
     except Exception as error:  # noqa: BLE001 - whatever an SDK meets, people get a sentence
         raise translate(error, secret) from None
 
 
 def translate(error: Exception, secret: str = "") -> ProviderError:
+    if isinstance(error, ProviderError):
+        return error
     names = {kind.__name__ for kind in type(error).__mro__}
     if "APIStatusError" in names:
         return _status(error, secret)

@@ -25,12 +25,20 @@ class Document:
 class Attached:
     text: str = ""
     tokens: int = 0
+    paths: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()  # sentences for people: what was left out, and why
+
+
+def attach(workspace: Path, paths: Iterable[str], budget_tokens: int) -> Attached:
+    """What a step with these documents would get: for the agent, and for whoever picks documents beforehand."""
+    documents, missing = read_documents(workspace, paths)
+    return assemble(documents, budget_tokens, missing)
 
 
 def assemble(documents: Sequence[Document], budget_tokens: int, missing: Iterable[str] = ()) -> Attached:
     """The documents in order, each whole while the budget lasts; the one at the border cut, later ones named only."""
     parts: list[str] = []
+    attached: list[str] = []
     cut = list(missing)
     left = budget_tokens
     for document in documents:
@@ -41,8 +49,9 @@ def assemble(documents: Sequence[Document], budget_tokens: int, missing: Iterabl
             cut.append(told)
         if part:
             parts.append(part)
+            attached.append(document.path)
             left -= estimate_tokens(part)
-    return Attached("\n\n".join(parts), budget_tokens - left, tuple(cut))
+    return Attached("\n\n".join(parts), budget_tokens - left, tuple(attached), tuple(cut))
 
 
 def read_documents(workspace: Path, paths: Iterable[str]) -> tuple[list[Document], list[str]]:

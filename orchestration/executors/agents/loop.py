@@ -13,7 +13,7 @@ from ..base import Host, Outcome, StepContext
 from ..tools import TOOLS
 from . import ending
 from .calls import SHOWN_CHARS, Calls
-from .context import assemble, instruction_paths, read_documents
+from .context import attach, instruction_paths
 from .host import AgentSettings, Estimate, Reservation, record_usage, reserve
 from .places import Places
 from .result import Unfit, output_schema, structured
@@ -72,7 +72,7 @@ class Agent:
             if self._answered():
                 if (outcome := self._conclude()) is not None:
                     return self._end(outcome)
-            elif self._state.turn >= self._max_turns:
+            elif self._state.turn - self._state.turns_before >= self._max_turns:
                 return self._end(ending.out_of_turns(self._max_turns))
             elif (outcome := self._ask()) is not None:
                 return self._end(outcome)
@@ -86,12 +86,11 @@ class Agent:
         paths = list(self._definition.get("context") or ())
         if self._settings.repository_instructions:
             paths = instruction_paths(self._context.workspace) + paths
-        documents, missing = read_documents(self._context.workspace, paths)
-        attached = assemble(documents, self._settings.context_tokens, missing)
+        attached = attach(self._context.workspace, paths, self._settings.context_tokens)
         self._state.transcript.append(user(str(self._definition["prompt"]), attached.text))
         if paths:
-            told = {"documents": [document.path for document in documents], "tokens": attached.tokens}
-            self._host.emit("agent.context", {**told, "cut": list(attached.cut)})
+            told = {"documents": list(attached.paths), "tokens": attached.tokens, "cut": list(attached.cut)}
+            self._host.emit("agent.context", told)
 
     @property
     def _max_turns(self) -> int:
@@ -175,7 +174,7 @@ class Agent:
         seen = estimate_tokens(self._state.transcript) + estimate_tokens(tools) + estimate_tokens(PREFACE)
         seen += estimate_tokens(str(self._definition.get("system") or ""))
         prices = pricing.token_prices(self._provider.name, self._model)
-        return Estimate(self._key, seen, output_tokens, prices, self._state.usage, self._state.usd)
+        return Estimate(self._key, seen, output_tokens, prices, self._state.usage, self._state.known_usd)
 
     # the end
 
@@ -220,10 +219,19 @@ class Agent:
 
     def _end(self, outcome: Outcome) -> Outcome:
         """Every ending carries usage, the transcript and what the provider said, whatever happened."""
-        if outcome.kind in ("checkpoint", "canceled"):
-            self._save()
         head = {"provider": self._provider.name, "model": self._state.model or self._model}
-        return ending.complete(outcome, self._context, self._state, head, self._provider.capabilities().simulated)
+        whole = ending.complete(outcome, self._context, self._state, head, self._provider.capabilities().simulated)
+        if outcome.kind == "failed":
+            self._leave_for_retry()
+        if outcome.kind != "succeeded":
+            self._save()
+        return whole
+
+    def _leave_for_retry(self) -> None:
+        """A retry goes on from here, with turns of its own, and not on an answer that was no good."""
+        if self._answered():
+            self._state.withdraw()
+        self._state.turns_before = self._state.turn
 
     def _save(self) -> None:
         self._state.spent_seconds = self._watch.spent

@@ -39,6 +39,7 @@ class AgentState:
     known_usd: Decimal = Decimal(0)
     spent_seconds: float = 0.0
     corrections: int = 0
+    turns_before: int = 0  # turns of attempts that failed; a retry has its own allowance
     asks: int = 0  # how often an answer was given up and asked anew; part of the idempotency key
     tool_calls: int = 0
     model: str = ""
@@ -71,6 +72,11 @@ class AgentState:
         self.usage = self.usage.plus(used)
         self.usd = None if self.usd is None or usd is None else self.usd + usd
         self.known_usd += usd or 0
+
+    def withdraw(self) -> None:
+        """Take the last answer out again, so that a retry asks for another one instead of failing on the same."""
+        self.transcript.pop()
+        self.finish, self.corrections, self.asks = "", 0, self.asks + 1
 
     def close_calls(self) -> None:
         """All calls of the turn have results: they become the next entry of the transcript."""

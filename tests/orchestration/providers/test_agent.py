@@ -217,6 +217,28 @@ def test_too_many_turns_end_in_a_sentence(on: Stage, tmp_path: Path) -> None:
     assert "3 turns" in outcome.error
 
 
+def test_a_retry_goes_on_from_the_last_good_turn_with_an_allowance_of_its_own(on: Stage, tmp_path: Path) -> None:
+    on.play(*[call("list_files", {})] * 4, say("Done."))
+    first = AgentFakeHost(on.settings)
+    assert run(make_step(on, tmp_path, definition={"max_turns": 3}), first).reason == "max_turns"
+    step = make_step(on, tmp_path, definition={"max_turns": 3}, checkpoint=first.checkpoints[-1], token=8)
+    again = run(step, AgentFakeHost(on.settings))
+    assert again.kind == "succeeded"
+    assert again.usage["turns"] == 5
+
+
+def test_a_retry_after_a_bad_ending_asks_for_another_answer(on: Stage, tmp_path: Path) -> None:
+    ends = {"openai": "max_output_tokens", "anthropic": "max_tokens", "simulated": "max_tokens"}[on.name]
+    on.play(say("Half of", ends=ends))
+    first = AgentFakeHost(on.settings)
+    assert run(make_step(on, tmp_path), first).kind == "failed"
+    on.play(say("All of it."))
+    again = run(make_step(on, tmp_path, checkpoint=first.checkpoints[-1], token=8), AgentFakeHost(on.settings))
+    if on.name != "simulated":  # its script stands in the prompt, so it ends as before
+        assert again.kind == "succeeded"
+        assert "All of it." in again.outputs["text"]
+
+
 def test_the_budget_stops_the_agent_at_a_checkpoint_and_more_of_it_lets_it_go_on(on: Stage, tmp_path: Path) -> None:
     on.play(Turn(calls=(("list_files", {}),), usage=(5000, 100)), say("Done."))
     host = AgentFakeHost(on.settings, budget={"max_tokens": 5200})

@@ -109,7 +109,9 @@ def test_time_already_spent_counts_after_a_restart(tmp_path: Path) -> None:
         with pytest.raises(Died):
             run(make_step(on, tmp_path), host)
         checkpoint = {**host.checkpoints[-1], "spent_seconds": 100.0}
-        again = run(make_step(on, tmp_path, checkpoint=checkpoint, timeout_seconds=60), AgentFakeHost(on.settings))
+        again = run(
+            make_step(on, tmp_path, checkpoint=checkpoint, handle={}, timeout_seconds=60), AgentFakeHost(on.settings)
+        )
     assert (again.kind, again.reason) == ("failed", "timeout")
 
 
