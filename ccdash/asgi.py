@@ -14,13 +14,21 @@ from django.urls import re_path  # noqa: E402
 
 from ccdash.doors import BodyLimit, SameOrigin, refuse_socket  # noqa: E402
 from ccdash.statics import StaticFiles  # noqa: E402
+from orchestration import plan_text  # noqa: E402
 from workbench.urls import websocket_urlpatterns  # noqa: E402
 
 sockets = URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)])  # type: ignore[arg-type]
 
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(BodyLimit(django_application, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)),
+        "http": StaticFiles(
+            # The API's own views hold everything but plans to the smaller limit.
+            BodyLimit(
+                django_application,
+                limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+                larger={"/api/execution/": plan_text.MAX_BYTES},
+            )
+        ),
         "websocket": SameOrigin(AuthMiddlewareStack(sockets)),
     }
 )

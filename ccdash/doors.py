@@ -23,42 +23,48 @@ class BodyTooLarge(Exception):
 
 
 class BodyLimit:
-    """Counts what really arrives: a chunked request declares no length."""
+    """Counts what really arrives: a chunked request declares no length. `larger`: addresses that take more."""
 
-    def __init__(self, application: Application, *, limit: int) -> None:
+    def __init__(self, application: Application, *, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self.application = application
         self.limit = limit
+        self.larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        declared = _header(scope, b"content-length")
+        declared, limit = _header(scope, b"content-length"), self._limit(scope["path"])
         try:
-            self._check(int(declared) if declared.isdigit() else 0)
-            await self.application(scope, self._counted(receive), send)
+            _check(int(declared) if declared.isdigit() else 0, limit)
+            await self.application(scope, _counted(receive, limit), send)
         except BodyTooLarge:
-            await self._answer(send)
+            await self._answer(send, limit)
 
-    def _check(self, size: int) -> None:
-        if size > self.limit:
-            raise BodyTooLarge
+    def _limit(self, path: str) -> int:
+        return next((limit for start, limit in self.larger.items() if path.startswith(start)), self.limit)
 
-    def _counted(self, receive: Receive) -> Receive:
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            self._check(seen)
-            return message
-
-        return counted
-
-    async def _answer(self, send: Send) -> None:
-        detail = f"The body may have at most {self.limit} bytes."
+    async def _answer(self, send: Send, limit: int) -> None:
+        detail = f"The body may have at most {limit} bytes."
         problem = {"type": "about:blank", "title": "Content too large", "status": 413, "detail": detail}
         headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(problem).encode()})
+
+
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        raise BodyTooLarge
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        _check(seen, limit)
+        return message
+
+    return counted
 
 
 class SameOrigin:

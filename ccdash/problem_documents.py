@@ -1,4 +1,4 @@
-"""What goes wrong beside the API's own views is a problem document there, too: unknown paths, wrong methods, bad hosts."""
+"""What goes wrong beside the API's own views is a problem document, too: unknown paths, wrong methods, bad hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as Markdown, and as a page made of that Markdown. Every value is foreign text: escaped, never markup. Pure."""
+"""A report as Markdown, and as a page made of that. Every value is foreign text: escaped, never markup. Pure."""
 
 from __future__ import annotations
 

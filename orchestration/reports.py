@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestration.models import Artifact, Event, ExecutionRun, StepRun, WorkflowRun, WorkflowVersion
-from orchestration.reading import approvals, runs, steps
+from orchestration.reading import approvals, runs
 from orchestration.reading.artifacts import artifact_data
 from orchestration.reading.histories import EVENT_COLUMNS, event_data
 from orchestration.reading.plain import Data, moment, policy, seconds, usage

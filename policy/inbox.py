@@ -66,7 +66,7 @@ def pending(actor: Actor, now: datetime | None = None) -> QuerySet[Approval]:
 
 
 def waiting_for(actor: Actor, *columns: str, before: Place | None = None) -> Iterator[dict[str, Any]]:
-    """Requests that this person may decide and has not, newest first; read in portions, so stop when you have enough."""
+    """Requests that this person may decide and has not, newest first; read in portions, so stop when it is enough."""
     decider = Decider.of(actor.user_id) if actor.user_id is not None else None
     needed = {*columns, "id", "project_id", "approvers", "excluded", "requested_at"}
     while decider is not None:

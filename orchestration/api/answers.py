@@ -82,7 +82,8 @@ class PlannedStep(Answered):
 
 
 # `from` can't be written as a field of a class.
-Edge: Any = create_model("Edge", __base__=Answered, **{"from": (str, ...), "to": (str, ...)})
+ENDS: Any = {"from": (str, ...), "to": (str, ...)}
+Edge: Any = create_model("Edge", __base__=Answered, **ENDS)
 
 
 class WorkflowLine(Answered):

@@ -149,28 +149,22 @@ def takes(*shapes: type[BaseModel], required: bool = True) -> dict[str, Any]:
     return {"requestBody": {"required": required, "content": content}}
 
 
-def read_body(request: HttpRequest, shape: type[B], *, limit: int = MAX_BODY) -> B:
-    """Raises WrongMediaType, TooLarge, InvalidPlan."""
-    data = read_data(request, limit=limit)
+def read_body(request: HttpRequest, shape: type[B], *, limit: int = MAX_BODY, default: bytes = b"") -> B:
+    """What is asked, in this shape; `default` where nothing is sent. Raises WrongMediaType, TooLarge, InvalidPlan."""
+    data = read_data(request, limit=limit, default=default)
     plan_text.check_data(data)
     return checked(shape, data)
 
 
-def read_optional(request: HttpRequest, shape: type[B]) -> B:
-    """Where every field may be left out, so may the body."""
-    is_empty = request.headers.get("Content-Length", "") in ("", "0") and not request.headers.get("Transfer-Encoding")
-    return shape() if is_empty else read_body(request, shape)
-
-
-def read_data(request: HttpRequest, *, limit: int = MAX_BODY) -> dict[str, Any]:
+def read_data(request: HttpRequest, *, limit: int = MAX_BODY, default: bytes = b"") -> dict[str, Any]:
     """A JSON object, parsed without surprises."""
-    if request.content_type != "application/json":
-        raise WrongMediaType
     # Not `request.body`: its limit is one for all.
     raw = request.read(limit + 1)
     if len(raw) > limit:
         raise TooLarge(f"The body may have at most {limit} bytes.")
-    data = plan_text.read_json(raw)
+    if raw and request.content_type != "application/json":
+        raise WrongMediaType
+    data = plan_text.read_json(raw or default)
     if not isinstance(data, dict):
         raise InvalidPlan([{"path": "body", "message": "The body must be a JSON object."}])
     return data

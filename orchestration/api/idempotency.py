@@ -12,7 +12,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.http import HttpRequest
@@ -46,7 +46,7 @@ def once(request: HttpRequest, body: Any, effect: Effect, *, refused: Refused | 
     if not re.fullmatch(PATTERN, key):
         raise InvalidInput([(HEADER, "The key must be 1 to 200 visible ASCII characters without spaces.")])
     command = Command(
-        user_id=asker(request).user_id,
+        user_id=cast(int, asker(request).user_id),
         key=key,
         operation=f"{request.method} {request.path}"[:300],
         body_digest=_digest(body),

@@ -105,7 +105,7 @@ def create_version(request: HttpRequest, workflow_id: str) -> Answer:
 )
 def launch_run(request: HttpRequest, workflow_id: str) -> Answer:
     """Start a run of the workflow."""
-    by, body = asker(request), bodies.read_optional(request, bodies.Launch)
+    by, body = asker(request), bodies.read_body(request, bodies.Launch, default=b"{}")
     workflow = finding.find_workflow(by, workflow_id)
     version = finding.find_version(workflow, body.version)
 

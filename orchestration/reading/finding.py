@@ -14,6 +14,7 @@ from policy import access
 from policy.actors import Actor
 from policy.models import Project
 
+NOBODY = uuid.UUID(int=0)
 Owned = TypeVar("Owned", Workflow, WorkflowRun)
 
 
@@ -89,9 +90,9 @@ def find_step(run: WorkflowRun, step_key: str) -> StepRun:
     return found
 
 
-def identity(text: str) -> uuid.UUID | None:
-    """Ids are opaque to callers: what can't be one is simply unknown."""
+def identity(text: str) -> uuid.UUID:
+    """Ids are opaque to callers: what can't be one is simply unknown, and looked up like any other."""
     try:
-        return uuid.UUID(text) if len(text) <= 64 else None
+        return uuid.UUID(text) if len(text) <= 64 else NOBODY
     except ValueError:
-        return None
+        return NOBODY

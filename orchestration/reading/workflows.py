@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from orchestration import plan_rules
 from orchestration.engine import gates
@@ -97,4 +97,4 @@ def _steps(version: WorkflowVersion) -> list[Data]:
 
 def _edges(version: WorkflowVersion) -> list[Data]:
     edges = Edge.objects.filter(version=version).order_by("to_step__index", "from_step__index")
-    return list(edges.values(**{"from": F("from_step__key"), "to": F("to_step__key")}))
+    return [{"from": start, "to": end} for start, end in edges.values_list("from_step__key", "to_step__key")]
