@@ -32,6 +32,8 @@ class Command(BaseCommand):
             signal.signal(number, _leave)
         refuse_taken_port(settings.HOST, settings.PORT)
         open_database()
+        if settings.REDIS_URL and (reason := why_redis_is_silent(settings.REDIS_URL)):
+            self.stderr.write(f"REDIS_URL: no answer ({reason}). Open pages follow more slowly until there is one.")
         if prepare:
             preparing.prepare()
         elif missing := preparing.missing_migrations():
@@ -77,6 +79,17 @@ def open_database() -> None:
         raise BadSetting(f"The database can't be opened: {reason}. Check DATABASE_URL, and that it runs.") from None
     if phrases:
         raise BadSetting(f"The database would not keep its promises: {'; '.join(phrases)}. Mend its configuration.")
+
+
+def why_redis_is_silent(address: str) -> str:
+    """Redis only rings at open pages: without it work goes on, so this is said and not refused."""
+    import redis
+
+    try:
+        redis.from_url(address, socket_connect_timeout=3).ping()
+    except redis.RedisError as error:
+        return str(error).rstrip(".")
+    return ""
 
 
 @contextmanager
