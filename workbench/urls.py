@@ -2,5 +2,9 @@
 
 from typing import Any
 
-urlpatterns: list[Any] = []
-websocket_urlpatterns: list[Any] = []
+from workbench.run_urls import urlpatterns as run_urls
+from workbench.run_urls import websocket_urlpatterns
+
+__all__ = ["urlpatterns", "websocket_urlpatterns"]
+
+urlpatterns: list[Any] = [*run_urls]
