@@ -11,7 +11,8 @@ from typing import Any
 from .anthropic_shapes import Gathering, arguments
 from .base import Capabilities, Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
 from .config import ProviderConfig, address_problems, key_problems
-from .faults import translate, translated
+from .faults import translated
+from .streams import events as streamed
 from .wire import Wire
 
 ASK_SECONDS = 30.0
@@ -25,7 +26,7 @@ class AnthropicProvider(Provider):
         super().__init__(config)
         self._wire: Wire | None = None
         self._sdk: Any = None
-        self._open: dict[str, tuple[Any, Gathering]] = {}
+        self._open: dict[str, tuple[Iterator[dict[str, Any]], Gathering]] = {}
         self._whole: dict[str, TurnResult] = {}
 
     def validate_config(self, definition: Mapping[str, Any]) -> list[str]:
@@ -43,27 +44,30 @@ class AnthropicProvider(Provider):
             stream = self._client().messages.create(
                 **arguments(request), stream=True, extra_headers={"Idempotency-Key": request.idempotency_key}
             )
-            for event in stream:
-                gathering.take(_data(event))
+            events = streamed(stream, self.config.api_key)
+            for event in events:
+                gathering.take(event)
                 if gathering.message_id:
                     break
         if not gathering.message_id:
             raise ProviderError("cut", "The provider's stream ended before the answer began.", retryable=True)
-        self._open[gathering.message_id] = (stream, gathering)
+        self._open[gathering.message_id] = (events, gathering)
         return {"provider": self.name, "response_id": gathering.message_id}
 
     def events(self, handle: Handle, cursor: int = 0) -> Iterator[ProviderEvent]:
         name = str(handle["response_id"])
         if name not in self._open:
             raise ProviderError("lost", "The answer was streamed to a process that is gone.", retryable=True)
-        stream, gathering = self._open.pop(name)
-        while not gathering.complete:
-            kind, text = gathering.take(self._next(stream))
+        events, gathering = self._open.pop(name)
+        for event in events:
+            kind, text = gathering.take(event)
             cursor += 1
             if kind:
                 yield ProviderEvent(kind, text, cursor)
-        stream.close()
-        self._whole[name] = gathering.result()
+            if gathering.complete:
+                self._whole[name] = gathering.result()
+                return
+        raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True)
 
     def status(self, handle: Handle) -> str:
         return "completed" if str(handle["response_id"]) in self._whole else "unknown"
@@ -108,18 +112,3 @@ class AnthropicProvider(Provider):
                 http_client=self._wire.client,
             )
         return self._sdk
-
-    def _next(self, stream: Any) -> dict[str, Any]:
-        try:
-            return _data(next(stream))
-        except StopIteration:
-            raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True) from None
-        except Exception as error:  # noqa: BLE001 - a hostile stream may raise anything
-            raise translate(error, self.config.api_key) from None
-
-
-def _data(event: Any) -> dict[str, Any]:
-    data = dict(event) if isinstance(event, Mapping) else event.to_dict(mode="json")
-    if not isinstance(data, dict):
-        raise ProviderError("garbage", "The provider sent an event that is no object.", retryable=True)
-    return data

@@ -5,15 +5,17 @@ The handle is the response's id; the cursor counts the events seen, so that `sta
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from .base import Capabilities, Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
 from .config import ProviderConfig, address_problems, key_problems
-from .faults import named, translate, translated
+from .faults import translated
 from .openai_shapes import ACTIVE, TERMINAL, arguments, turn_result
+from .streams import events as streamed
+from .streams import unstreamed
 from .wire import Wire
 
 TEXT = ("response.output_text.delta", "response.refusal.delta")
@@ -33,7 +35,7 @@ class OpenAIProvider(Provider):
         self._notice = ""
         self._wire: Wire | None = None
         self._sdk: Any = None
-        self._open: dict[str, tuple[Any, dict[str, Any] | None]] = {}  # response id -> stream, event already read
+        self._open: dict[str, Iterable[dict[str, Any]]] = {}  # response id -> events, the first one included
         self._whole: dict[str, dict[str, Any]] = {}  # response id -> the finished response
         self._stop = threading.Event()
 
@@ -145,12 +147,13 @@ class OpenAIProvider(Provider):
             stream = self._client().responses.create(
                 **asked, stream=True, extra_headers={"Idempotency-Key": request.idempotency_key}
             )
-            first = _first(stream)
+            events = streamed(stream, self.config.api_key)
+            first = _first(stream, events)
         response = first.get("response") or first
         name = str(response.get("id") or "")
         if not name:
             raise ProviderError("garbage", "The provider did not name its response.", retryable=True)
-        self._open[name] = (stream, first)
+        self._open[name] = [first] if first.get("object") == "response" else chain([first], events)
         background = not self._foreground and response.get("background") is not False
         return {"provider": self.name, "response_id": name, "background": background}
 
@@ -168,7 +171,7 @@ class OpenAIProvider(Provider):
 
     # reading
 
-    def _again(self, handle: Handle, cursor: int) -> tuple[Any, None]:
+    def _again(self, handle: Handle, cursor: int) -> Iterable[dict[str, Any]]:
         """Take up a stream where it was left; where that can't be done, the finished response is waited for."""
         name = str(handle["response_id"])
         if not handle.get("background"):
@@ -176,18 +179,16 @@ class OpenAIProvider(Provider):
         after = {"starting_after": cursor - 1} if cursor else {}
         try:
             with translated(self.config.api_key):
-                return self._client().responses.retrieve(name, stream=True, **after), None
+                stream = self._client().responses.retrieve(name, stream=True, **after)
+                whole = unstreamed(stream)
         except ProviderError as error:
             if error.kind not in ("invalid", "not_found"):
                 raise
-        self._wait_for(name)
-        return None, None
+            return [self._fetch(name)]
+        return streamed(stream, self.config.api_key) if whole is None else [whole]
 
-    def _read(self, name: str, source: tuple[Any, dict[str, Any] | None], cursor: int) -> Iterator[ProviderEvent]:
-        stream, first = source
-        if stream is None:
-            return
-        for data in _events(stream, first, self.config.api_key):
+    def _read(self, name: str, events: Iterable[dict[str, Any]], cursor: int) -> Iterator[ProviderEvent]:
+        for data in events:
             if data.get("object") == "response":
                 self._keep(name, data)
                 return
@@ -195,8 +196,7 @@ class OpenAIProvider(Provider):
             if isinstance(number, int) and number < cursor:
                 continue
             cursor = number + 1 if isinstance(number, int) else cursor
-            event = self._understand(name, data, cursor)
-            yield event
+            yield self._understand(name, data, cursor)
             if name in self._whole:
                 return
         raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True)
@@ -207,8 +207,6 @@ class OpenAIProvider(Provider):
             return ProviderEvent("text", str(data.get("delta") or ""), cursor)
         if kind in THINKING:
             return ProviderEvent("thinking", str(data.get("delta") or ""), cursor)
-        if kind == "error":
-            raise named(str(data.get("code") or ""), str(data.get("message") or ""), self.config.api_key)
         if kind in TERMINAL and isinstance(data.get("response"), dict):
             self._finish(name, data["response"])
         item = data.get("item")
@@ -246,49 +244,18 @@ class OpenAIProvider(Provider):
             return _data(self._client().responses.retrieve(name, timeout=ASK_SECONDS))
 
 
-def _first(stream: Any) -> dict[str, Any]:
+def _first(stream: Any, events: Iterator[dict[str, Any]]) -> dict[str, Any]:
     """The event that names the response, or the whole response where a server does not stream."""
-    if (whole := _unstreamed(stream)) is not None:
+    if (whole := unstreamed(stream)) is not None:
         return whole
-    for event in stream:
-        data = _data(event)
-        if data.get("type") == "error":
-            raise named(str(data.get("code") or ""), str(data.get("message") or ""))
+    for data in events:
         if isinstance(data.get("response"), dict):
             return data
     raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True)
 
 
-def _unstreamed(stream: Any) -> dict[str, Any] | None:
-    if "event-stream" in stream.response.headers.get("content-type", "event-stream"):
-        return None
-    whole = json.loads(stream.response.read())
-    if not isinstance(whole, dict):
-        raise TypeError("no JSON object")
-    return whole
-
-
-def _events(stream: Any, first: dict[str, Any] | None, secret: str) -> Iterator[dict[str, Any]]:
-    """`first` was read when the response was named; a stream that was taken up has none."""
-    with translated(secret):
-        first = first or _unstreamed(stream)
-    if first is not None:
-        yield first
-    while first is None or first.get("object") != "response":
-        try:
-            event = next(stream)
-        except StopIteration:
-            return
-        except Exception as error:  # noqa: BLE001 - a hostile stream may raise anything
-            raise translate(error, secret) from None
-        yield _data(event)
-
-
-def _data(event: Any) -> dict[str, Any]:
-    """Plain data, also of events that this version of the SDK does not know."""
-    if isinstance(event, Mapping):
-        return dict(event)
-    data = event.to_dict(mode="json")
+def _data(response: Any) -> dict[str, Any]:
+    data = response.to_dict(mode="json")
     if not isinstance(data, dict):
-        raise ProviderError("garbage", "The provider sent an event that is no object.", retryable=True)
+        raise TypeError("no JSON object")
     return data
