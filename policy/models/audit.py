@@ -42,6 +42,7 @@ class AuditRecord(AppendOnly):
             models.Index(fields=["project", "-sequence"], name="audit_by_project"),
             models.Index(fields=["run", "sequence"], name="audit_by_run"),
             models.Index(fields=["action", "-sequence"], name="audit_by_action"),
+            models.Index(fields=["at"], name="audit_by_time"),
         ]
 
     def __str__(self) -> str:
