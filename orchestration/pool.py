@@ -183,7 +183,7 @@ def embedded() -> Iterator[Pool]:
 
 
 def _freshen_connection() -> None:
-    """A pooled connection goes back; one to a file is kept unless it failed: opening it anew costs as much as a step."""
+    """A pooled connection goes back; one to a file is kept unless it failed, for opening one costs as much as a step."""
     if connection.vendor != "sqlite" or connection.errors_occurred:
         close_old_connections()
 

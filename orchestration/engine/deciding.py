@@ -40,11 +40,7 @@ def _pending(change: Change, place: int, approval_id: str) -> Approval:
     step = change.image.steps[place]
     approval = step.approval
     if approval_id and (approval is None or str(approval.pk) != approval_id):
-        approval = (
-            Approval.objects.filter(subject=f"step:{step.pk}", pk=found).first()
-            if (found := _uuid(approval_id))
-            else None
-        )
+        approval = _named(step, approval_id)
     if step.state != "awaiting_approval" or approval is None or approval.state != "pending":
         raise WrongState(_not_waiting(step, approval), state=step.state)
     return approval

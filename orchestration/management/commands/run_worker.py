@@ -13,6 +13,7 @@ from orchestration.pool import Pool
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()
     help = "Run a worker process until it is told to stop (Ctrl-C or TERM). Commands live on and are taken up again."
 
     def handle(self, *args: Any, **options: Any) -> None:
