@@ -40,8 +40,9 @@ Slug = Annotated[str, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=NAME_PATTERN)]
 Expression = Annotated[str, Field(min_length=1, max_length=4096)]
 RelativePath = Annotated[str, Field(min_length=1, max_length=1000)]
-Seconds = Annotated[float, BeforeValidator(_plain_number), Field(gt=0, le=30 * 86_400, allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(_plain_number)]
+# Limits stand before it: in the JSON Schema they would be lost behind it.
+PLAIN = BeforeValidator(_plain_number)
+Seconds = Annotated[float, Field(gt=0, le=30 * 86_400, allow_inf_nan=False), PLAIN]
 Risk = Literal["low", "medium", "high", "critical"]
 Scalar = str | bool | int | float
 Environment = Annotated[dict[Identifier, Text], Field(max_length=200)]
@@ -61,18 +62,16 @@ class Input(Shape):
 
 
 class Budget(Shape):
-    max_cost_usd: Annotated[float, BeforeValidator(_plain_number), Field(gt=0, le=1e6, allow_inf_nan=False)] | None = (
-        None
-    )
-    max_tokens: Annotated[Count, Field(gt=0, le=10**12)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), PLAIN] | None = None
+    max_tokens: Annotated[int, Field(gt=0, le=10**12), PLAIN] | None = None
 
 
 class Retry(Shape):
     """Automatic retries: attempt n+1 starts backoff_seconds * backoff_factor ** (n - 1) after attempt n."""
 
-    max_attempts: Annotated[Count, Field(ge=1, le=100)] = 1
-    backoff_seconds: Annotated[float, BeforeValidator(_plain_number), Field(ge=0, le=86_400, allow_inf_nan=False)] = 5.0
-    backoff_factor: Annotated[float, BeforeValidator(_plain_number), Field(ge=1, le=10, allow_inf_nan=False)] = 2.0
+    max_attempts: Annotated[int, Field(ge=1, le=100), PLAIN] = 1
+    backoff_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), PLAIN] = 5.0
+    backoff_factor: Annotated[float, Field(ge=1, le=10, allow_inf_nan=False), PLAIN] = 2.0
 
 
 class ArtifactSpec(Shape):
@@ -95,7 +94,7 @@ class FileCheck(CheckShape):
     kind: Literal["file"]
     path: RelativePath
     exists: bool = True
-    min_bytes: Annotated[Count, Field(ge=0, le=10**15)] | None = None
+    min_bytes: Annotated[int, Field(ge=0, le=10**15), PLAIN] | None = None
     matches: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
@@ -114,7 +113,7 @@ class ExpressionCheck(CheckShape):
 class JunitCheck(CheckShape):
     kind: Literal["junit"]
     path: RelativePath
-    max_failures: Annotated[Count, Field(ge=0, le=10**6)] = 0
+    max_failures: Annotated[int, Field(ge=0, le=10**6), PLAIN] = 0
 
 
 Check = Annotated[
@@ -157,8 +156,8 @@ class SdkStep(WorkingStep):
     tools: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]], Field(max_length=50)] = []
     context: Annotated[list[RelativePath], Field(max_length=100)] = []
     budget: Budget | None = None
-    max_turns: Annotated[Count, Field(ge=1, le=1000)] | None = None
-    max_output_tokens: Annotated[Count, Field(ge=1, le=10**6)] | None = None
+    max_turns: Annotated[int, Field(ge=1, le=1000), PLAIN] | None = None
+    max_output_tokens: Annotated[int, Field(ge=1, le=10**6), PLAIN] | None = None
     output_schema: dict[str, Any] | None = None
     outputs: Annotated[list[Identifier], Field(max_length=200)] = []
     effects: Literal["none", "repeatable", "once"] = "repeatable"
@@ -170,7 +169,7 @@ class ApprovalStep(StepShape):
     approvers: Annotated[
         list[Annotated[str, Field(max_length=160, pattern=SUBJECT_PATTERN)]], Field(min_length=1, max_length=50)
     ] = ["role:approver"]
-    quorum: Annotated[Count, Field(ge=1, le=50)] = 1
+    quorum: Annotated[int, Field(ge=1, le=50), PLAIN] = 1
     expires_after_seconds: Seconds | None = None
     on_reject: Literal["fail", "skip"] = "fail"
     on_expire: Literal["block", "fail"] = "block"
@@ -193,7 +192,7 @@ class Plan(Shape):
     inputs: Annotated[dict[Identifier, Input], Field(max_length=100)] = {}
     env: Environment = {}
     timeout_seconds: Seconds | None = None
-    max_parallel: Annotated[Count, Field(ge=1, le=1000)] | None = None
+    max_parallel: Annotated[int, Field(ge=1, le=1000), PLAIN] | None = None
     budget: Budget | None = None
     steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]
 
