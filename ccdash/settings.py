@@ -103,6 +103,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "workbench.navigation.navigation",
             ],
         },
     },
@@ -181,6 +182,8 @@ CONTENT_SECURITY_POLICY = {
 
 # The largest body of a request; `ccdash/asgi.py` refuses more before it is read
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# A plan in the builder is one form
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 LOGGING = logs.configuration(
     env.choice("CCDASH_LOG_LEVEL", default="INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR"))

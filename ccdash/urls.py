@@ -14,8 +14,9 @@ urlpatterns = [
     path("api/execution/docs", docs, name="api-docs"),
     path("api/execution/", api.urls),
     path("admin/", admin.site.urls),
-    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("", include("workbench.urls")),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("favicon.svg"))),
     path("", include("workbench.urls")),
 ]
