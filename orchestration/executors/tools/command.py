@@ -86,7 +86,6 @@ def _follow(arguments: Mapping[str, Any], place: Place, handle: Mapping[str, Any
         host,
         Spool(place.spool),
         line=str(arguments["command"]),
-        cwd=str(arguments.get("cwd") or ""),
         timeout_seconds=seconds,
     )
     end = command.start() if handle is None else command.take_up()
@@ -124,7 +123,6 @@ RUN_COMMAND = Tool(
     parameters(
         {"command": text("One bash command line.", 8192)},
         {
-            "cwd": text("Folder to run in, relative to the workspace."),
             "timeout_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS},
         },
     ),

@@ -15,6 +15,37 @@ from .base import Place, Tool, ToolFailure, ToolOutput, parameters, text
 SECONDS = 20
 MAX_MATCHES = 500
 MAX_BYTES = 200_000
+# A search of everything must not read what reading by name would have to be allowed first.
+SECRET_FILES = (
+    *(
+        ".env",
+        ".env.*",
+        "*.env",
+        ".envrc",
+        "*.pem",
+        "*.key",
+        "*.p12",
+        "*.pfx",
+        "*.jks",
+        "*.keystore",
+        "*.kdbx",
+        "*.ppk",
+    ),
+    *(
+        "*.tfstate",
+        "*.tfvars",
+        "id_rsa*",
+        "id_dsa*",
+        "id_ecdsa*",
+        "id_ed25519*",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".pgpass",
+    ),
+    *(".git-credentials", ".htpasswd", "*credentials*", "secret", "secrets", "secrets.*", "*token.txt", "*token.json"),
+)
+SECRET_FOLDERS = (".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker")
 
 
 def search_files(arguments: Mapping[str, Any], place: Place) -> ToolOutput:
@@ -37,7 +68,7 @@ def _grep(descriptor: int, real: Path, arguments: Mapping[str, Any]) -> tuple[li
     kind = "-E" if arguments.get("regex") else "-F"
     case = ["-i"] if arguments.get("ignore_case") else []
     only = [f"--include={arguments['files']}"] if arguments.get("files") else []
-    argv = ["grep", "-rnI", kind, *case, *only, "--exclude-dir=.git", "-D", "skip", "-e", arguments["pattern"], "."]
+    argv = ["grep", "-rnI", kind, *case, *only, *_left_out(), "-D", "skip", "-e", arguments["pattern"], "."]
     here = f"/proc/self/fd/{descriptor}" if sys.platform == "linux" else str(real)
     env = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
     child = subprocess.Popen(
@@ -45,6 +76,10 @@ def _grep(descriptor: int, real: Path, arguments: Mapping[str, Any]) -> tuple[li
         pass_fds=(descriptor,),
     )  # fmt: skip
     return _answer(child)
+
+
+def _left_out() -> list[str]:
+    return [*(f"--exclude={name}" for name in SECRET_FILES), *(f"--exclude-dir={name}" for name in SECRET_FOLDERS)]
 
 
 def _answer(child: subprocess.Popen[bytes]) -> tuple[list[str], bool]:
@@ -77,7 +112,7 @@ def _deadline(child: subprocess.Popen[bytes]) -> Any:
 
 SEARCH_FILES = Tool(
     "search_files",
-    "Search the text files of the workspace; each match as path:line:text.",
+    "Search the text files of the workspace, except those that usually hold secrets; matches as path:line:text.",
     parameters(
         {"pattern": text("Text to find, or an extended regular expression with regex: true.", 1000)},
         {

@@ -150,6 +150,13 @@ def test_a_search_of_a_flood_is_cut_and_says_so(place: Place) -> None:
     assert "more matches" in lines[-1]
 
 
+def test_a_search_passes_over_files_that_usually_hold_secrets(place: Place) -> None:
+    for path in (".env", "conf/prod.env", "server.pem", ".aws/credentials", ".ssh/config", "a.txt"):
+        use("write_file", place, path=path, content="password\n")
+    assert use("search_files", place, pattern="password") == "a.txt:1:password"
+    assert use("search_files", place, pattern="password", files="*.pem") == "(no match)"
+
+
 def test_a_search_does_not_leave_the_workspace(place: Place) -> None:
     outside = place.workspace.parent / "outside"
     outside.mkdir()
