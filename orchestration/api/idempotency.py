@@ -23,6 +23,7 @@ from orchestration.api.rendering import Answer
 from orchestration.engine.errors import Busy, EngineError, InvalidInput
 from orchestration.engine.locks import write_transaction
 from orchestration.models import Command
+from policy.actors import Actor
 from policy.errors import Conflict, PolicyError
 
 HEADER = "Idempotency-Key"
@@ -45,10 +46,18 @@ def once(request: HttpRequest, body: Any, effect: Effect, *, refused: Refused | 
         return effect()
     if not re.fullmatch(PATTERN, key):
         raise InvalidInput([(HEADER, "The key must be 1 to 200 visible ASCII characters without spaces.")])
+    by, operation = asker(request), f"{request.method} {request.path}"
+    return perform(by, key, operation, body, effect, refused=refused)
+
+
+def perform(
+    by: Actor, key: str, operation: str, body: Any, effect: Effect, *, refused: Refused | None = None
+) -> Answer:
+    """The same for whoever brings a key of their own, as the pages' forms do."""
     command = Command(
-        user_id=cast(int, asker(request).user_id),
+        user_id=cast(int, by.user_id),
         key=key,
-        operation=f"{request.method} {request.path}"[:300],
+        operation=operation[:300],
         body_digest=_digest(body),
         status=0,
         answer={},
