@@ -30,7 +30,7 @@ def known(source: Source, node: tree_sitter.Node, scope: Scope) -> bool:
         return numeric(scope, source.of(node))
     if node.type in ("simple_expansion", "expansion"):
         name = source.of(node).strip("${}")
-        return name in ("?", "#", "$", "!") or numeric(scope, name)
+        return name in ("?", "#", "$") or numeric(scope, name)
     if node.type == "number":
         return re.fullmatch(r"\d+(#\w+)?|0[xX][0-9a-fA-F]+", source.of(node)) is not None
     return not node.is_named

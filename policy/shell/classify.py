@@ -10,7 +10,7 @@ import re
 
 from policy.shell import marks, paths
 from policy.shell.facts import CommandFacts
-from policy.shell.grammar import NotKnown, examine
+from policy.shell.grammar import NotKnown, Used, examine
 from policy.shell.programs import KNOWN, SPECIAL, hostile
 from policy.shell.record import Record
 from policy.shell.scope import Scope, Values, harmless, settable
@@ -55,8 +55,8 @@ def _known(walk: Walk, program: str, words: list[Word], scope: Scope, text: str)
             special(walk, words, scope, text)
         elif program in KNOWN:
             walk.output = ""
-            examine(KNOWN[program], words, walk.record, scope)
-            walk.output = KNOWN[program].output
+            used = examine(KNOWN[program], words, walk.record, scope)
+            walk.output = KNOWN[program].output or _handed_on(walk, program, used)
         elif program not in hostile.NAMED:
             walk.record.say(
                 "unknown", f"Runs {marks.shown(program)[:60]}, which is not a program known to be harmless."
@@ -66,6 +66,17 @@ def _known(walk: Walk, program: str, words: list[Word], scope: Scope, text: str)
             "unknown", f"Runs {program} in a way that is not known to be harmless: {marks.shown(str(reason))[:120]}."
         )
         _credentials(walk, words)
+
+
+def _handed_on(walk: Walk, program: str, used: Used) -> str:
+    """A filter between a list of files and its reader leaves a list of files."""
+    patterns = _FILTERS.get(program)
+    plain = patterns is not None and len(used.operands) == patterns and used.flags.keys() <= _FILTERING
+    return walk.feed if plain and walk.feed in ("paths", "listing") else ""
+
+
+_FILTERS = {"sort": 0, "uniq": 0, "head": 0, "tail": 0, "tac": 0, "grep": 1, "egrep": 1}
+_FILTERING = frozenset({"-n", "--lines", "-u", "--unique", "-r", "--reverse", "-v", "-E", "-i", "-z", "-F", "-w", "-V"})
 
 
 def _program(walk: Walk, name: str) -> str:

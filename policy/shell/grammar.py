@@ -232,6 +232,21 @@ def _name(word: Word, record: Record, scope: Scope) -> None:
         raise NotKnown(f"{word.raw} is a path")
 
 
+def _plain(word: Word, record: Record, scope: Scope) -> None:
+    """Handed on to another program, so it may be no option of that one."""
+    if any(not value or value[:1] in marks.MAYBE_FLAG or value[0] == "-" for value in word.values):
+        raise NotKnown(f"{word.raw} may be an option of what it runs")
+    _name(word, record, scope)
+
+
+def _report(word: Word, record: Record, scope: Scope) -> None:
+    """KIND or KIND:FILE."""
+    _word(word, record, scope)
+    files = tuple(value.partition(":")[2] for value in word.values)
+    if any(files):
+        writes(record, Word(files, word.raw), scope, by_hand=False)
+
+
 def _read(word: Word, record: Record, scope: Scope) -> None:
     if word.values != ("-",):
         reads(record, word, scope)
@@ -304,6 +319,8 @@ _KINDS: dict[str, Callable[[Word, Record, Scope], None]] = {
     "list": _list,
     "write": _write,
     "target": _target,
+    "plain": _plain,
+    "report": _report,
     "revision": _revision,
     "delete": _delete,
 }

@@ -5,7 +5,6 @@ The screen refuses lines that hold private-use characters, so a mark in a value 
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import re
 
@@ -25,6 +24,8 @@ LISTED = "\ue00c"  # paths inside the workspace, whatever they hold
 
 OPEN = frozenset({ANY, MANY})
 GLOBS = frozenset({STAR})
+# Parts of a path with one of these are looked at as patterns.
+LOOSE = frozenset({STAR, NUMBER, SLUG})
 SCRATCH = frozenset({OUTPUT, ARTIFACTS, TEMPORARY})
 STREAMS = frozenset({PIPE, FOUND, LISTED})
 ALL = frozenset({NUMBER, SLUG, ANY, MANY, STAR, HOME, OUTPUT, ARTIFACTS, TEMPORARY, WORKSPACE, PIPE, FOUND, LISTED})
@@ -46,6 +47,7 @@ _SHOWN = {
     FOUND: "<found files>",
     LISTED: "<listed files>",
 }
+_LOOSE = {**dict.fromkeys(ALL, r".*"), NUMBER: r"-?\d+", SLUG: r"[A-Za-z0-9][\w.-]*"}
 _TABLE = str.maketrans(_SHOWN)
 
 
@@ -59,5 +61,6 @@ def literal(text: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def pattern(part: str) -> re.Pattern[str]:
-    loose = "".join("*" if mark in ALL else f"[{mark}]" if mark in "*?[" else mark for mark in part)
-    return re.compile(fnmatch.translate(loose), re.IGNORECASE)
+    """What a part of a path may be. A pattern that starts with a wildcard finds no hidden files."""
+    hidden = r"(?!\.)" if part[:1] == STAR else ""
+    return re.compile(hidden + "".join(_LOOSE.get(mark) or re.escape(mark) for mark in part), re.IGNORECASE)

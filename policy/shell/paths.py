@@ -130,9 +130,9 @@ def looks_like_credentials(text: str) -> bool:
 
 
 def _matches(names: re.Pattern[str], part: str) -> bool:
-    if not marks.GLOBS & set(part):
+    if part.isascii():
         return bool(names.fullmatch(part))
-    if part.strip(marks.STAR + "*") == "" or part[0] == marks.STAR and part[-1] == marks.STAR:
+    if marks.LOOSE & set(part) == {marks.STAR} and part[0] == marks.STAR and part[-1] == marks.STAR:
         return False
     pattern = marks.pattern(part)
     return any(pattern.fullmatch(sample) and names.fullmatch(sample) for sample in _SAMPLES)

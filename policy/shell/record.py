@@ -27,7 +27,6 @@ _INERT = (
     ".rst",
     ".tmp",
     ".lst",
-    ".xml",
 )
 _READ_BY_TOOLS = (
     "requirements.txt",
@@ -166,4 +165,4 @@ def _delete_inside(record: Record, place: paths.Place, recursive: bool) -> None:
 
 def _inert(place: paths.Place) -> bool:
     name = place.parts[-1].lower() if place.parts else ""
-    return name.endswith(_INERT) and name not in _READ_BY_TOOLS
+    return name.endswith(_INERT) and name not in _READ_BY_TOOLS and not name.startswith("test")

@@ -6,6 +6,7 @@ must belong to a leaf of the tree or be blank; where it doesn't, the line counts
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -20,6 +21,14 @@ _EXPANSIONS = frozenset(
 )
 # A leaf of these kinds may hold any text; another that holds a blank was misread.
 _ANY_TEXT = frozenset({"string_content", "raw_string", "ansi_c_string", "heredoc_body", "heredoc_content", "comment"})
+# Their parts are whole words. A redirection may follow a word at once, but its number then belongs to the word.
+_OF_WORDS = frozenset(
+    {"command", "redirected_statement", "file_redirect", "herestring_redirect", "variable_assignment", "declaration_command"}
+    | {"variable_assignments", "for_statement", "case_statement", "case_item", "unset_command", "program", "list"}
+    | {"pipeline", "do_group", "compound_statement", "subshell", "if_statement", "while_statement", "command_substitution"}
+    | {"process_substitution", "negated_command", "elif_clause", "else_clause", "heredoc_redirect"}
+)
+_APART = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect", "heredoc_body", "heredoc_end"})
 MAX_NODES = 3000
 
 
@@ -65,11 +74,27 @@ def _inspect(source: Source) -> None:
         if node.type in _EXPANSIONS:
             source.expansions.setdefault(node.start_byte, node)
         if node.child_count:
-            stack.extend(reversed(node.children))
+            children = node.children
+            if node.type in _OF_WORDS and _run_together(node.type, children):
+                source.doubt = "has words that run into each other"
+            stack.extend(reversed(children))
             continue
         covered = _cover(source, node, covered)
     if _BLANK.fullmatch(source.text, covered) is None:
         source.doubt = "has an end that can't be read"
+
+
+def _run_together(kind: str, children: list[tree_sitter.Node]) -> bool:
+    """Two parts with nothing between them are one word to the shell, unless the second is a redirection."""
+    for left, right in itertools.pairwise(children):
+        named = (left.is_named or left.type == "$") and right.is_named
+        if (named or kind == "command") and right.type not in _APART and left.end_byte == right.start_byte:
+            return True
+        if right.type == "file_redirect" and left.end_byte == right.start_byte:
+            # A number, or {name}, before the arrow is part of the redirection.
+            if right.children[0].is_named or left.text is None or left.text.endswith(b"}"):
+                return kind in ("command", "redirected_statement")
+    return False
 
 
 def _cover(source: Source, node: tree_sitter.Node, covered: int) -> int:

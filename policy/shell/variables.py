@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from policy.shell.walk import Walk
 
 Node = tree_sitter.Node
-_NUMBERS = frozenset({"$?", "$#", "$$", "$!"})
+_NUMBERS = frozenset({"$?", "$#", "$$"})
 _NAME = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TRIMMED = re.compile(r"\$\{([A-Za-z_]\w*)(%%?|##?|/|//|\^\^?|,,?)([^$`(){}]*)\}")
 _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*):?([-+?])([\w./ :,@%+-]*)\}")
@@ -30,6 +30,8 @@ def value_of(walk: Walk, node: Node, scope: Scope) -> Values:
     text = walk.source.of(node)
     if text in _NUMBERS:
         return (marks.NUMBER,)
+    if text == "$!":
+        return ("", marks.NUMBER)
     found = _NAME.fullmatch(text)
     if found:
         return _look_up(walk, found[1], scope)
@@ -66,12 +68,18 @@ def _modified(walk: Walk, node: Node, text: str, scope: Scope) -> Values:
 
 def declare(walk: Walk, keyword: str, node: Node, scope: Scope) -> None:
     name, values = walk.assigned(node, scope)
-    if keyword != "export" or settable(name, scope.environment):
+    if keyword != "export":
         walk.assignment(node, scope)
         return
-    if not all(harmless(name, value) for value in values):
-        walk.record.say("environment", f"Exports {name}, which programs act upon.")
+    export(walk, name, values, scope)
     scope.variables[name] = values
+
+
+def export(walk: Walk, name: str, values: Values, scope: Scope) -> None:
+    """Programs see it from now on: only what is known to be harmless, or a plain name of the line's own."""
+    own = name.islower() and settable(name, scope.environment)
+    if not own and not all(harmless(name, value) for value in values):
+        walk.record.say("environment", f"Exports {name}, which programs may act upon.")
 
 
 def widen(source: Source, node: Node, scope: Scope) -> None:

@@ -47,6 +47,7 @@ class Walk:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.unknown(node, "Nested too deeply to be understood")
+            self.depth -= 1
             return scope
         if node.type in _CARRIES:
             succeeded = _CARRIES[node.type](self, node, scope, redirected)
@@ -251,7 +252,7 @@ class Walk:
         """Name and values of one assignment; an array or an element of one is not judged."""
         target, operator = node.children[0], node.children[1]
         name = self.source.of(target)
-        if target.type != "variable_name" or any(child.type == "array" for child in node.children):
+        if target.type != "variable_name" or self.source.foreign(node.start_byte, node.start_byte + len(name)) or any(child.type == "array" for child in node.children):
             self._strange(node, scope)
             return name, MANY
         if len(node.children) == 2:
@@ -270,8 +271,9 @@ class Walk:
                 variables.declare(self, keyword, child, scope)
             elif child.type not in ("variable_name", *_SILENT) or keyword != "export":
                 self._strange(node, scope)
-            elif not settable(self.source.of(child), scope.environment):
-                self.record.say("environment", f"Exports {self.source.of(child)}, which programs act upon.")
+            elif child.type == "variable_name":
+                name = self.source.of(child)
+                variables.export(self, name, scope.look_up(name), scope)
 
     def unset(self, node: Node, scope: Scope) -> None:
         for child in node.children[1:]:

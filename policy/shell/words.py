@@ -79,7 +79,7 @@ def _braces(raw: str) -> list[Word] | None:
     if found:
         return [Word((f"{found[1]}{marks.NUMBER}{found[4]}",), raw)]
     found = _BRACES.fullmatch(raw)
-    if found:
+    if found and all(f"{found[1]}{part}{found[3]}" for part in found[2].split(",")):
         return [Word((_globbed(f"{found[1]}{part}{found[3]}"),), raw) for part in found[2].split(",")]
     return None
 

@@ -44,7 +44,7 @@ def _module(used: Used, record: Record, scope: Scope) -> None:
 PYTEST = _runs(
     """-q -v -x -s -l -k:data -m:data -n:word -r:word -W:name -p:no:cacheprovider|no:warnings|no:randomly|no:xdist|no:cov|xdist|no:logging|no:sugar
     --quiet --verbose --exitfirst --capture=word --showlocals --tb=word --maxfail=num --lf --last-failed --ff --failed-first --nf --new-first --sw --stepwise --durations=num --durations-min=num
-    --co --collect-only --cov[=target] --cov-report=name --cov-fail-under=num --cov-branch --cov-append --no-cov --junitxml=write --junit-xml=write --color=word --no-header --no-summary --ignore=target --ignore-glob=data
+    --co --collect-only --cov[=target] --cov-report=report --cov-fail-under=num --cov-branch --cov-append --no-cov --junitxml=write --junit-xml=write --color=word --no-header --no-summary --ignore=target --ignore-glob=data
     --deselect=target --strict-markers --strict-config --strict --timeout=num --timeout-method=word --reruns=num --reruns-delay=num --disable-warnings --disable-pytest-warnings --import-mode=word --doctest-modules --asyncio-mode=word
     --dist=word --numprocesses=word --maxprocesses=num --reuse-db --create-db --nomigrations --no-migrations --hypothesis-profile=word --hypothesis-seed=num --hypothesis-show-statistics --randomly-seed=word --setup-show --fixtures --markers
     --version --help -h --full-trace --log-level=word --log-cli-level=word --show-capture=word --benchmark-only --benchmark-skip --benchmark-disable --verbosity=num --runslow --forked --cache-show[=data] --cache-clear --headed --browser=word"""
@@ -64,9 +64,8 @@ PROGRAMS: dict[str, Program] = {
     "pytest": PYTEST,
     "py.test": PYTEST,
     "tox": _runs("-q -v -p -r -l -a -e:word -f:word -m:word --parallel[=word] --recreate --listenvs --notest --skip-missing-interpreters[=word] --version", "run|p|run-parallel|l|list|r"),
-    "nox": _runs("-s:data -l -r -R -e:data -k:data -t:data --session=data --sessions=data --list --reuse-existing-virtualenvs --no-install --stop-on-first-error --tags=data --version", "data*"),
+    "nox": _runs("-s:data -l -r -R -e:data -k:data -t:data --session=data --sessions=data --list --reuse-existing-virtualenvs --no-install --stop-on-first-error --tags=data --version", "plain*"),
     "mypy": _runs(_MYPY),
-    "dmypy": _runs("", "run|check|status|stop target*"),
     "pyright": _runs("--outputjson --stats --verbose --warnings --pythonversion=word --pythonplatform=word --level=word --version --skipunannotated --threads=num"),
     "basedpyright": _runs("--outputjson --stats --verbose --warnings --level=word --version"),
     "pyre": _runs("", "check"),
@@ -74,7 +73,7 @@ PROGRAMS: dict[str, Program] = {
     "pycodestyle": _runs("--max-line-length=num --ignore=word --select=word --exclude=data --statistics --count --show-source"),
     "pydocstyle": _runs("--convention=word --select=word --ignore=word --count --match=data -s -v"),
     "pyflakes": _runs("--version"),
-    "pylint": _runs("-E -j:num -d:word -e:word -r:word -f:word --errors-only --jobs=num --disable=word --enable=word --output-format=word --reports=word --score=word --fail-under=num --fail-on=word --recursive=word --ignore=word --max-line-length=num --persistent=word --version --exit-zero --py-version=word --ignore-patterns=data --msg-template=data --verbose"),
+    "pylint": _runs("-E -j:num -d:word -e:word -r:word -f:text|json|json2|colorized|parseable|github --errors-only --jobs=num --disable=word --enable=word --output-format=text|json|json2|colorized|parseable|github --reports=word --score=word --fail-under=num --fail-on=word --recursive=word --ignore=word --max-line-length=num --persistent=word --version --exit-zero --py-version=word --ignore-patterns=data --msg-template=data --verbose"),
     "black": Program("--check --diff -q -v -l:num -t:word -S --quiet --verbose --line-length=num --target-version=word --color --no-color --fast --safe --exclude=data --extend-exclude=data --include=data --skip-string-normalization --version --workers=num -W:num --preview --force-exclude=data", "", "check", _SAYS, check=_must("--check", "--diff", "--version")),
     "isort": Program("--check --check-only -c --diff -q -v --profile=word --quiet --verbose --line-length=num -l:num --skip=data --skip-glob=data --version --version-number --atomic --show-files --gitignore --filter-files", "", "check", _SAYS, check=_must("--check", "--check-only", "-c", "--version", "--diff")),
     "autopep8": Program("--diff -r -d --exit-code --max-line-length=num --recursive", "", "check", _SAYS, check=_must("--diff", "-d")),
@@ -87,7 +86,7 @@ PROGRAMS: dict[str, Program] = {
     "codespell": _runs("-q:num -L:data -S:data --skip=data --ignore-words-list=data --count --quiet-level=num"),
     "yamllint": _runs("-s -f:word --strict --format=word --no-warnings -d:default|relaxed"),
     "lint-imports": _runs("--verbose --no-cache --show-timings"),
-    "shellcheck": _runs("-s:word -e:word -S:word -f:word -o:word -x -a --shell=word --exclude=word --severity=word --format=word --external-sources --color[=word] --version"),
+    "shellcheck": _runs("-s:word -e:word -S:word -f:word -o:word --shell=word --exclude=word --severity=word --format=word --color[=word] --version"),
     "shfmt": Program("-d -l -i:num -ci -c -s -bn --diff --list --indent=num --simplify", "", "check", _SAYS, check=_must("-d", "-l", "--diff", "--list")),
     "hadolint": _runs("-f:word --no-fail --ignore=word --failure-threshold=word --format=word"),
     "actionlint": _runs("-color -no-color -oneline -verbose"),
@@ -113,21 +112,21 @@ PROGRAMS: dict[str, Program] = {
     "cypress": _runs("--headless --browser=chrome|electron|firefox --spec=target --quiet", "run|verify"),
     "playwright": _runs(_NODE_TEST, "test target*"),
     "next": _runs("--quiet --strict --max-warnings=num --dir=target -d:target", "build|lint"),
-    "vite": _runs("--mode=word --outDir=write --minify[=word] --sourcemap[=word] --emptyOutDir --logLevel=word", "build"),
+    "vite": _runs("--mode=word --minify[=word] --sourcemap[=word] --logLevel=word", "build"),
     "rspec": _runs("-f:d|p|documentation|progress|json -fd -fp --format=documentation|progress|json -e:data --example=data -t:word --tag=word --fail-fast[=num] --order=word --seed=num --color --no-color --profile[=num] -c -b --backtrace --only-failures --next-failure --dry-run"),
     "rubocop": _runs("-D -P --parallel --format=word -f:word --display-cop-names --fail-level=word --only=word --except=word --lint -l --no-color --force-exclusion --version"),
     "phpunit": _runs("--filter=data --testsuite=word --group=word --exclude-group=word --stop-on-failure --testdox --colors[=word] --verbose -v --debug --no-coverage --coverage-text --log-junit=write --order-by=word"),
     "phpstan": _runs("-l:word --level=word --no-progress --error-format=word --memory-limit=word --no-interaction -n", "analyse|analyze target*"),
     "psalm": _runs("--no-cache --show-info=word --threads=num --stats --no-progress --output-format=word"),
-    "phpcs": _runs("-n -s -p -q --standard=PSR1|PSR2|PSR12 --extensions=word --report=word --colors"),
+    "phpcs": _runs("-n -s -p -q --standard=PSR1|PSR2|PSR12 --extensions=word --report=full|summary|json|junit|checkstyle --colors"),
     "pint": Program("--test -v", "", "check", _SAYS, check=_must("--test")),
-    "golangci-lint": _runs("-v --timeout=word --fast --disable-all --enable=word --disable=word -E:word -D:word --out-format=word --max-issues-per-linter=num --max-same-issues=num --new --new-from-rev=word --tests[=word] --issues-exit-code=num --verbose --concurrency=num -j:num", "run|linters|version target*"),
+    "golangci-lint": _runs("-v --timeout=word --fast --disable-all --enable=word --disable=word -E:word -D:word --out-format=colored-line-number|line-number|json|tab|checkstyle|junit-xml|github-actions --max-issues-per-linter=num --max-same-issues=num --new --new-from-rev=word --tests[=word] --issues-exit-code=num --verbose --concurrency=num -j:num", "run|linters|version target*"),
     "staticcheck": _runs("-checks=word -f=word -tests=word"),
     "gofmt": Program("-l -d -s -e", "", "check", _SAYS, check=_must("-l", "-d")),
     "goimports": Program("-l -d -e", "", "check", _SAYS, check=_must("-l", "-d")),
     "gotestsum": Program("--format=word -f:word --junitfile=write --no-summary --hide-summary=word", "", "check", _SAYS, runs=True),
     "rustfmt": Program("--check --edition=num -l --color=word -q -v", "", "check", _SAYS, check=_must("--check")),
-    "ctest": _runs("-V -VV -Q -N -j:num -R:data -E:data -L:data -LE:data --output-on-failure --verbose --parallel=num --timeout=num --stop-on-failure --rerun-failed --repeat=word --test-dir=target --no-tests=word --progress --quiet --preset=word -C:word --output-junit=write --schedule-random -T:word", ""),
+    "ctest": _runs("-V -VV -Q -N -j:num -R:data -E:data -L:data -LE:data --output-on-failure --verbose --parallel=num --timeout=num --stop-on-failure --rerun-failed --repeat=word --test-dir=target --no-tests=word --progress --quiet --preset=word -C:word --output-junit=write --schedule-random", ""),
     "ninja": _runs("-j:num -k:num -v -n -C:target --verbose --quiet --version", "all|test|check|build|lint"),
     "clang-tidy": _runs("-p:target --checks=data --quiet --warnings-as-errors=data --header-filter=data"),
     "clang-format": Program("-n --dry-run -Werror --Werror --style=file|llvm|google|chromium|mozilla|webkit|gnu|microsoft -style=file|llvm|google --verbose", "", "check", _SAYS, check=_must("-n", "--dry-run")),
@@ -139,10 +138,10 @@ PROGRAMS: dict[str, Program] = {
     "lein": _runs("", "test|check"),
     "stack": _runs("--fast --no-run-tests", "test|build"),
     "cabal": _runs("-v:num", "test|build|check target*"),
-    "rebar3": _runs("", "ct|eunit|dialyzer|compile|xref|fmt"),
+    "rebar3": _runs("", "ct|eunit|dialyzer|compile|xref"),
     "terraform-docs": _runs("", "markdown target*"),
     "tflint": _runs("--recursive --format=word"),
-    "pre-commit": _runs("-a -v --all-files --files=target --verbose --show-diff-on-failure --from-ref=word --to-ref=word --hook-stage=word --color=word", "run data*"),
+    "pre-commit": _runs("-a -v --all-files --files=target --verbose --show-diff-on-failure --from-ref=word --to-ref=word --hook-stage=word --color=word", "run plain*"),
     "pip-audit": _runs("--version"),
     "actions-up": _runs("--version"),
 }  # fmt: skip
@@ -157,7 +156,7 @@ _MAVEN = "-q -B -e -U -o -V -am -amd -T:word -pl:word -P:word --quiet --batch-mo
 
 _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "cargo": {
-        **dict.fromkeys("test t build b check c doc bench clippy metadata tree nextest verify-project locate-project pkgid version audit deny".split(), _runs(_CARGO, "data*")),
+        **dict.fromkeys("test t build b check c doc bench clippy metadata tree nextest verify-project locate-project pkgid version".split(), _runs(_CARGO, "data*")),
         "test": _runs(_CARGO + " --include-ignored --ignored --nocapture --test-threads=num --exact --skip=data --show-output", "data*"),
         "clippy": _runs(_CARGO + " --no-deps -D:word -W:word -A:word", "data*"),
         "fmt": Program("--all --check -q --quiet -p:word --message-format=word -v", "data*", "check", _SAYS, check=_must("--check")),
@@ -166,7 +165,6 @@ _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "go": {
         **dict.fromkeys("test vet build list".split(), _runs(_GO, "name*", clusters=False)),
         "list": _runs("-m -json -f:data -deps -e -test", "name*", clusters=False),
-        "fmt": Program("-n", "name*", "write", "Changes files inside the workspace.", runs=True),
         "mod": _runs("", "verify|graph|why data*"),
         "version": _runs("-m", "data*"),
         "env": _runs("-json", "word*"),

@@ -70,7 +70,7 @@ def function_control(walk: Walk, words: list[Word], scope: Scope, text: str) -> 
 
 
 def wait(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
-    examine(Program("-n -f", "word*", loose=True), words, walk.record, scope)
+    examine(Program("-n -f", "data*", loose=True), words, walk.record, scope)
     walk.record.say("compute", "Waits for its own processes.")
 
 

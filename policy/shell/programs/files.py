@@ -74,7 +74,7 @@ def _tee(used: Used, record: Record, scope: Scope) -> None:
 
 def _time_of(used: Used, record: Record, scope: Scope) -> None:
     for word in used.operands:
-        writes(record, word, scope)
+        writes(record, word, scope, by_hand=False)
 
 
 def _truncate(used: Used, record: Record, scope: Scope) -> None:

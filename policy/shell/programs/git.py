@@ -37,23 +37,7 @@ def _revisions(flags: str) -> Program:
 
 def _listing(used: Used, record: Record, scope: Scope) -> None:
     """branch and tag without a name only list; with one they make or move it."""
-    listing = (
-        "-l",
-        "--list",
-        "-a",
-        "--all",
-        "-r",
-        "--remotes",
-        "--contains",
-        "--merged",
-        "--no-merged",
-        "--points-at",
-        "-v",
-        "-vv",
-        "--show-current",
-        "-n",
-        "--no-contains",
-    )
+    listing = ("-l", "--list", "--contains", "--no-contains", "--merged", "--no-merged", "--points-at", "-n")
     if used.operands and not used.has(*listing):
         raise NotKnown("it makes or moves a branch or tag")
     record.say("read", _READS)
@@ -61,12 +45,15 @@ def _listing(used: Used, record: Record, scope: Scope) -> None:
 
 def _config(used: Used, record: Record, scope: Scope) -> None:
     asking = used.has("--get", "--get-all", "--get-regexp", "-l", "--list")
+    changing = used.has("--add", "--unset", "--unset-all", "--replace-all")
     keys = [word.text or "" for word in used.operands]
     if keys[:1] in (["get"], ["list"]):
         asking, keys = True, keys[1:]
-    if not asking and len(keys) != 1:
+    if changing or (not asking and (len(keys) != 1 or "." not in keys[0])):
         _setting(keys, record)
         return
+    if used.has("--get-regexp", "-l", "--list") or not keys:
+        record.say("secret_read", "Lists all git settings, which may hold credentials.")
     if any(re.search(r"token|password|credential|extraheader|^url|auth|secret", key, re.IGNORECASE) for key in keys):
         record.say("secret_read", "Reads git settings that may hold credentials.")
     record.say("read", "Reads git settings.")
@@ -98,6 +85,8 @@ def _commit(used: Used, record: Record, scope: Scope) -> None:
 def _add(used: Used, record: Record, scope: Scope) -> None:
     for word in used.operands:
         take("target", word, record, scope)
+        if any(place.secret for place in each_place(word, scope)):
+            record.say("secret_read", f"Stages a file that usually holds secrets: {word.shown}.")
     record.say("commit", "Stages changes.")
 
 

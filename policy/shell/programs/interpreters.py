@@ -19,7 +19,6 @@ _MODULES: dict[str, Program] = {
     "unittest": Program("-v -q -f -b -c -k:data -s:target -p:data -t:target --verbose --quiet --failfast --buffer --locals", "name*", "check", _SAYS, runs=True),
     "compileall": Program("-q -f -j:num", "target*", "check", _SAYS),
     "py_compile": Program("-q", "target*", "check", _SAYS),
-    "doctest": Program("-v -f -o:word", "target*", "check", _SAYS, runs=True),
     "json.tool": Program("--sort-keys --indent=num --compact --no-ensure-ascii --json-lines --tab", "read", "read", "Reads inside the workspace."),
     "tokenize": Program("-e", "read", "read", "Reads inside the workspace."),
     "ast": Program("", "read", "read", "Reads inside the workspace."),
@@ -45,7 +44,7 @@ def python(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         walk.record.say("compute", "Prints a version or help.")
     elif first == "-m" and len(queue) > 1 and queue[1].text is not None:
         _module(walk, queue[1].text, queue[2:], scope, text)
-    elif first == "manage.py" and len(queue) > 1 and scope.cwds == ("",):
+    elif first == "manage.py" and len(queue) > 1 and None not in scope.cwds:
         _manage(walk, queue[1], queue[2:], scope)
     else:
         code(walk, queue, scope, text)

@@ -17,6 +17,10 @@ def _pattern_first(used: Used, record: Record, scope: Scope) -> None:
     kinds = "search*" if used.has("-e", "--regexp", "-f", "--file", "--files") else "data search*"
     take_operands(kinds, used.operands, record, scope)
     record.say("read", "Reads inside the workspace.")
+    for name in ("-g", "--glob", "--iglob", "--include"):
+        for word in used.flags.get(name, []):
+            if word is not None and any(paths.place(value, "", "").secret for value in _as_pattern(word)):
+                record.say("secret_read", f"Searches files that usually hold secrets: {word.shown}.")
 
 
 def _sed(used: Used, record: Record, scope: Scope) -> None:
@@ -37,8 +41,13 @@ def _sed_lines(script: str) -> list[str]:
     return [line.strip() for line in script.split("\n") if line.strip()]
 
 
-_ADDRESS = r"(?:\d+|\$|/(?:[^/\\\n]|\\[^\n])*/I?|\d+~\d+)"
-_REPLACE = r"s(?:/(?:[^/\\\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/|\|(?:[^|\\\n]|\\[^\n])*\|(?:[^|\\\n]|\\[^\n])*\||#(?:[^#\\\n]|\\[^\n])*#(?:[^#\\\n]|\\[^\n])*#|,(?:[^,\\\n]|\\[^\n])*,(?:[^,\\\n]|\\[^\n])*,)[gpiI\d]*"
+def _between(mark: str) -> str:
+    """A pattern up to its delimiter. One inside of brackets would not end it, so there may be none there."""
+    return rf"(?:[^{mark}\\\n\[]|\\[^\n]|\[\^?\]?[^\]{mark}\\\n]*\])*{mark}"
+
+
+_ADDRESS = rf"(?:\d+|\$|/{_between('/')}I?|\d+~\d+)"
+_REPLACE = "(?:" + "|".join(rf"s{mark}{_between(mark)}(?:[^{mark}\\\n]|\\[^\n])*{mark}" for mark in (r"/", r"\|", "#", ",")) + r")[gpiI\d]*"
 _COMMAND = rf"(?:{_ADDRESS}(?:,(?:\+?\d+|{_ADDRESS}))?!?)?\s*(?:[pdqQ=]|[qQ]\d+|{_REPLACE})"
 _SED = re.compile(rf"{_COMMAND}(?:\s*;\s*{_COMMAND})*\s*;?")
 
@@ -67,6 +76,8 @@ def _awk(used: Used, record: Record, scope: Scope) -> None:
 
 def _awk_plain(program: str) -> bool:
     text = _AWK_QUOTED.sub(lambda found: (found[1] or "") + " 0 ", program)
+    if re.search(r"\[[^\]\n]*[/\"]", program):
+        return False  # Inside brackets neither ends a pattern or begins a text, for some readers.
     if _AWK_REACHES.search(text) or not _AWK_TEXT.fullmatch(text):
         return False
     if set(re.findall(r"([A-Za-z_]\w*)\s*\(", text)) - _AWK_FUNCTIONS:
@@ -93,10 +104,10 @@ def find(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         starts += 1
     if any(value[:1] in marks.MAYBE_FLAG for word in words[:starts] for value in word.values):
         raise NotKnown("where it starts may turn out to be an option")
-    while queue:
-        _find_step(walk, queue, scope)
-    walk.record.say("read", "Lists files inside the workspace.")
     named = [words[at + 1] for at, word in enumerate(words[:-1]) if word.text in _NAMING]
+    while queue:
+        _find_step(walk, queue, scope, marks.FOUND if named else marks.LISTED)
+    walk.record.say("read", "Lists files inside the workspace.")
     if any(paths.place(value, "", "").secret for word in named for value in _as_pattern(word)):
         walk.record.say("secret_read", "Looks for files that usually hold secrets.")
     walk.output = ("paths" if named else "listing") if _inside_only(walk) else ""
@@ -114,13 +125,13 @@ def _inside_only(walk: Walk) -> bool:
     return not walk.record.has("read_outside", "credentials", "unknown")
 
 
-def _find_step(walk: Walk, queue: list[Word], scope: Scope) -> None:
+def _find_step(walk: Walk, queue: list[Word], scope: Scope, found: str) -> None:
     word = queue.pop(0)
     option = word.text
     if option in ("-exec", "-execdir", "-ok", "-okdir"):
         from policy.shell.programs import wrappers
 
-        wrappers.find_runs(walk, queue, scope)
+        wrappers.find_runs(walk, queue, scope, found)
         if option != "-exec":
             raise NotKnown(f"{option} runs programs elsewhere")
     elif option == "-delete":
@@ -192,8 +203,10 @@ def print_formatted(walk: Walk, words: list[Word], scope: Scope, text: str) -> N
 def test(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     if any(value == "-v" or value == "-R" for word in words for value in word.values):
         raise NotKnown("-v calculates an index")
-    if any(word.vague and word.bare and not word.raw.startswith('"') for word in words[:1]) and len(words) > 1:
-        raise NotKnown(f"{words[0].raw} may be several words")
+    if len(words) > 1 and any(marks.MANY in value for word in words for value in word.values):
+        raise NotKnown("a word may turn out to be several")
+    if any("[" in value for word in words for value in word.values):
+        raise NotKnown("an index may be calculated")
     walk.record.say("compute", "Tests a condition.")
 
 

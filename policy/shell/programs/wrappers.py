@@ -8,8 +8,8 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, parse
-from policy.shell.programs import reading
+from policy.shell.grammar import NotKnown, Program, Used, parse, take
+from policy.shell.programs import builtins
 from policy.shell.scope import Scope, harmless
 from policy.shell.screen import screen
 from policy.shell.source import parse as parse_line
@@ -24,13 +24,13 @@ _READERS = frozenset(
 )
 
 
-def simple(flags: str, count: int, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+def simple(flags: str, count: int, same_shell: bool, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """timeout, nice, nohup, time, ...: options, `count` words of its own, then the command."""
     used = _own(flags, words, walk, scope)
     own, rest = used.operands[:count], used.operands[count:]
     if any(word.text is None or not _DURATION.fullmatch(word.text) for word in own):
         raise NotKnown("its own words are not known")
-    _run(walk, rest, scope, text)
+    _run(walk, rest, scope, text, same_shell=same_shell)
 
 
 def _own(flags: str, words: list[Word], walk: Walk, scope: Scope) -> Used:
@@ -50,10 +50,14 @@ def _guess(walk: Walk, words: list[Word], scope: Scope) -> None:
             return
 
 
-def _run(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+def _run(walk: Walk, words: list[Word], scope: Scope, text: str, same_shell: bool = False) -> None:
+    """A program can't do what the shell does itself: what looks like a builtin is another program there."""
     if not words:
         raise NotKnown("it lacks a command")
-    walk.classify(walk, words, [], scope, text)
+    walk.classify(walk, words, [], scope if same_shell else scope.copy(), text)
+    if not same_shell and words[0].text in builtins.SPECIAL.keys() - {"which"}:
+        walk.landed = None
+        raise NotKnown(f"{words[0].raw} is the shell's own")
 
 
 def environment(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -88,7 +92,7 @@ def builtin_command(walk: Walk, words: list[Word], scope: Scope, text: str) -> N
             raise NotKnown("what it looks up is computed")
         walk.record.say("compute", "Looks up a program.")
         return
-    _run(walk, words, scope, text)
+    _run(walk, words, scope, text, same_shell=True)
 
 
 def replace(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -108,7 +112,7 @@ def shell(strict: bool, walk: Walk, words: list[Word], scope: Scope, text: str) 
         walk.record.say("compute", "Prints a version or help.")
     elif first == "-n" and len(words) == 2:
         walk.record.say("read", "Checks the syntax of a script.")
-        reading.take("read", words[1], walk.record, scope)
+        take("read", words[1], walk.record, scope)
     elif first is not None and re.fullmatch(r"-[euxlio]*c", first) and len(words) > 1:
         _given_line(strict, walk, words, scope)
     else:
@@ -186,14 +190,14 @@ def _fill(word: Word, placeholder: str) -> Word:
     return word
 
 
-def find_runs(walk: Walk, queue: list[Word], scope: Scope) -> None:
+def find_runs(walk: Walk, queue: list[Word], scope: Scope, found: str) -> None:
     """find -exec: the command up to ; or +, over names that it found."""
     command: list[Word] = []
     while queue:
         word = queue.pop(0)
         if word.text in (";", "+"):
             break
-        command.append(Word((marks.FOUND,), word.raw) if word.text == "{}" else word)
+        command.append(Word((found,), word.raw) if word.text == "{}" else word)
     if not command:
         raise NotKnown("it lacks a command")
     walk.classify(walk, command, [], scope.copy(), " ".join(word.raw for word in command))
@@ -215,12 +219,12 @@ def unjudged(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 
 SPECIAL = {
-    "timeout": functools.partial(simple, "-k:word -s:word --kill-after=word --signal=word --preserve-status --foreground -v --verbose", 1),
-    "nice": functools.partial(simple, "-n:num --adjustment=num -#", 0),
-    "ionice": functools.partial(simple, "-c:num -n:num -t", 0),
-    "nohup": functools.partial(simple, "", 0),
-    "stdbuf": functools.partial(simple, "-i:word -o:word -e:word --input=word --output=word --error=word", 0),
-    "time": functools.partial(simple, "-p", 0),
+    "timeout": functools.partial(simple, "-k:word -s:word --kill-after=word --signal=word --preserve-status --foreground -v --verbose", 1, False),
+    "nice": functools.partial(simple, "-n:num --adjustment=num -#", 0, False),
+    "ionice": functools.partial(simple, "-c:num -n:num -t", 0, False),
+    "nohup": functools.partial(simple, "", 0, False),
+    "stdbuf": functools.partial(simple, "-i:word -o:word -e:word --input=word --output=word --error=word", 0, False),
+    "time": functools.partial(simple, "-p", 0, True),
     "env": environment,
     "printenv": print_environment,
     "command": builtin_command,
