@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from ccdash.api import api
 from ccdash.api_docs import docs
+from ccdash.signing_in import SignIn
 
 urlpatterns = [
     path("api/execution/docs", docs, name="api-docs"),
@@ -16,7 +17,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path("", include("workbench.urls")),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("favicon.svg"))),
     path("", include("workbench.urls")),
 ]
