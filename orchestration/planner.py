@@ -78,6 +78,12 @@ def generate_plan(root: Path, path: str, *, subject: Subject, provider: str = "s
     }
 
 
+def find_phases(root: Path, path: str) -> tuple[phases.Phase, ...]:
+    """The phases that the document at `path` (relative to root) tells of. Raises PlannerError with a sentence."""
+    source = _read(root, path)
+    return _phases(root, source, headings.read_outline(source.body))
+
+
 def choose_document(found: Sequence[Described]) -> Described:
     """The document of a feature that a plan is made from when none is named."""
     plans = [document for document in found if document.doc_type == "implementation_plan"]

@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.urls import reverse
 
 from orchestration.models import StepRun, WorkflowRun
+from orchestration.models.run import FINAL_RUN_STATES
 
 DONE = ("succeeded", "skipped")
 REASONS = {
@@ -35,11 +36,11 @@ def run_url(run: WorkflowRun) -> str:
     return reverse("run", args=[run.project.slug, run.number])
 
 
-def display_state(state: str, control: str, executing: int) -> str:
+def display_state(state: str, control: str, reason: str = "") -> str:
     """The stored state, or the way to it: pausing and canceling last while something still executes."""
-    if control == "cancel" and state == "running":
+    if control == "cancel" and state not in FINAL_RUN_STATES:
         return "canceling"
-    return "pausing" if state == "paused" and control == "pause" and executing else state
+    return "pausing" if reason == "pausing" else state
 
 
 def run_rows(runs: Iterable[WorkflowRun], *, place: str = "project") -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def _row(run: WorkflowRun, counts: dict[str, int], place: str) -> dict[str, Any]
         "url": run_url(run),
         "title": run.workflow.name,
         "place": _place(run, place),
-        "display_state": display_state(run.state, run.control, counts.get("running", 0)),
+        "display_state": display_state(run.state, run.control, run.state_reason),
         "reason": reason,
         "created_by": run.created_by.get_username(),
         "created_at": run.created_at,
