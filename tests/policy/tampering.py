@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
 
 from policy import audit
 from policy.actors import Actor
-from policy.audit import chain, reading
+from policy.audit import chain, checkpoints, reading
 
 TABLES = ("policy_auditrecord", "policy_audithead", "policy_decision")
 
@@ -25,6 +26,14 @@ def fill(count: int, project: str = "shop") -> None:
                 after={"state": "running", "tags": ["a", {"b": None}], "count": number},
                 reason="Because.",
             )
+
+
+def seal_twice() -> Path:
+    """Ten records, checkpoints after five and after ten. Answers where the checkpoints are."""
+    for _ in range(2):
+        fill(5)
+        audit.write_checkpoint()
+    return checkpoints.folder()
 
 
 @contextmanager

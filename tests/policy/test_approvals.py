@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
-from django.db.utils import DatabaseError
 
 from policy import approvals
 from policy.actors import Actor, mark_signed_in
@@ -26,7 +24,6 @@ from policy.errors import (
 )
 from policy.models import Decision, Membership
 from policy.models.access import Role
-from policy.models.append_only import AppendOnlyError
 from tests.factories import ApiTokenFactory, ApprovalFactory, MembershipFactory, ProjectFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -355,38 +352,6 @@ def test_counting_is_one_statement_however_many_decided(project, django_assert_n
 
     with django_assert_num_queries(1):
         assert approvals.is_satisfied(approval)
-
-
-# A decision is a fact
-
-
-def test_a_decision_is_never_changed_or_deleted(project):
-    decision = decide(ApprovalFactory(project=project), member(project, Role.APPROVER))
-
-    for attempt in (decision.save, decision.delete, Decision.objects.all().delete):
-        with pytest.raises(AppendOnlyError):
-            attempt()
-    with pytest.raises(AppendOnlyError):
-        Decision.objects.update(decision="reject")
-
-
-CHANGES = {
-    "update": "UPDATE policy_decision SET decision = 'reject'",
-    "delete": "DELETE FROM policy_decision",
-    "replace": "INSERT OR REPLACE INTO policy_decision SELECT * FROM policy_decision",
-    "truncate": "TRUNCATE policy_decision",
-}
-KNOWN_TO = {"sqlite": ("update", "delete", "replace"), "postgresql": ("update", "delete", "truncate")}
-
-
-def test_the_database_refuses_to_change_a_decision(project):
-    decide(ApprovalFactory(project=project), member(project, Role.APPROVER))
-
-    for name in KNOWN_TO[connection.vendor]:
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(CHANGES[name])
-
-    assert Decision.objects.get().decision == "approve"
 
 
 def test_a_membership_in_another_project_gives_no_right_here(project):
