@@ -19,7 +19,7 @@ def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
         actions.append("resume")
     if run.control == "none" and run.state != "failed":
         actions.append("pause")
-    if found & {"failed", "interrupted", "retry_wait"}:
+    if found & {"failed", "interrupted", "retry_wait"} or run.state_reason == "approval_expired":
         actions.append("retry-step")
     if found & OPEN_FOR_SKIP:
         actions.append("skip-step")
@@ -30,12 +30,12 @@ def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
     return [*actions, "cancel"]
 
 
-def step_actions(run: WorkflowRun, state: str, step_type: str) -> list[str]:
+def step_actions(run: WorkflowRun, state: str, step_type: str, reason: str = "") -> list[str]:
     """The verbs that one step allows now."""
     if run.is_final or run.control == "cancel":
         return []
     actions = ["approve", "reject"] if state == "awaiting_approval" else []
-    if state in ("failed", "interrupted", "canceled", "retry_wait"):
+    if state in ("failed", "interrupted", "canceled", "retry_wait") or reason == "approval_expired":
         actions.append("retry-step")
     if state == "interrupted":
         actions += ["resume", "resolve-step"]

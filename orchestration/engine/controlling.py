@@ -97,6 +97,8 @@ def retry_step(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor, impa
         impact.check(change, "retry-step", step_key, impact_digest)
         if change.image.states[place] == "retry_wait":
             change.move(place, "due", reason="retry_now", due_at=None)
+        elif gates.can_ask_again(change, place):
+            gates.ask_again(change, place)
         else:
             again(change, place, reason)
         if change.run.control == "pause":
@@ -201,7 +203,7 @@ def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -
             )
         gates.supersede(change, place, step.approval)
     verdict = gates.verdict_now(change, place)
-    facts = {**gates.facts_of(change, place, verdict), "skip": dict(asked)}
+    facts = {**gates.facts_of(change, place, verdict), "skip": {**asked, "before": change.image.states[place]}}
     approval = Approval.objects.create(
         project=change.run.project,
         subject=f"step:{step.pk}",

@@ -106,8 +106,9 @@ def _approved(change: Change, place: int, approval: Approval) -> None:
 def _rejected(change: Change, place: int, approval: Approval, reason: str) -> None:
     definition = change.image.plan.definitions[place]
     if approval.kind == ApprovalKind.SKIP:
-        # The skip was asked of a step that had an end or a wait of its own: it is back there, failed.
-        change.move(place, "rejected", "failed", reason="skip_rejected", error=reason, finished_at=change.now)
+        before = approval.facts.get("skip", {}).get("before", "")
+        change.move(place, "refuse_skip", before, reason="skip_rejected", approval_id=None)
+        change.image.steps[place].approval = None
         return
     target = "skipped" if definition.get("on_reject") == "skip" else "failed"
     change.move(place, "rejected", target, reason="rejected", error=reason, finished_at=change.now)

@@ -56,8 +56,9 @@ def finish_attempt(
 def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
     """One place turns an outcome into a state."""
     columns = _columns(change, outcome)
-    if change.run.control == "cancel" and outcome.kind != "interrupted":
-        change.move(place, "cancel", reason="effect_unknown" if not outcome.group_empty else "canceled", **columns)
+    if change.run.control == "cancel":
+        unknown = outcome.kind == "interrupted" or not outcome.group_empty
+        change.move(place, "cancel", reason="effect_unknown" if unknown else "canceled", **columns)
         return
     match outcome.kind:
         case "succeeded":

@@ -149,10 +149,24 @@ def renew_lapsed(change: Change) -> None:
         verdict = verdict_now(change, place)
         if digest_of(facts_of(change, place, verdict)) != old.digest:
             supersede(change, place, old)
-            approval = _request(change, place, verdict)
-            change.set(place, approval_id=approval.pk, digest=approval.digest, verdict=verdict_data(verdict))
-            step.approval = approval
-            change.event("approval.requested", step.key, requested(approval))
+            ask_again(change, place)
+
+
+def can_ask_again(change: Change, place: int) -> bool:
+    """Whether the step waits behind a request whose time is over."""
+    approval = change.image.steps[place].approval
+    return change.image.states[place] == "awaiting_approval" and approval is not None and approval.state == "expired"
+
+
+def ask_again(change: Change, place: int) -> None:
+    """A new request on what would run now, in place of the expired one."""
+    verdict = verdict_now(change, place)
+    approval = _request(change, place, verdict)
+    change.set(place, approval_id=approval.pk, digest=approval.digest, verdict=verdict_data(verdict))
+    change.image.steps[place].approval = approval
+    if change.image.steps[place].state_reason == "approval_expired":
+        change.set(place, state_reason="approval" if approval.kind == ApprovalKind.CHECKPOINT else "policy")
+    change.event("approval.requested", change.image.steps[place].key, requested(approval))
 
 
 def supersede(change: Change, place: int, approval: Approval) -> None:

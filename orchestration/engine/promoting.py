@@ -109,7 +109,7 @@ def _settle(change: Change, place: int, definition: dict[str, Any]) -> None:
         "settle",
         "failed" if failed else "succeeded",
         reason="validation" if failed else "",
-        error=failed.message if failed else "",
+        error=f"{failed.name}: {failed.message}" if failed else "",
         checks=checks,
         attempt=change.image.steps[place].attempt + 1,
         started_at=change.now,
@@ -137,7 +137,7 @@ def _follow(change: Change) -> None:
             after={"state": state},
         )
     elif change.run.is_final or state == "failed":
-        change.audited(f"run.{state}", reason=reason, before={"state": before}, after={"state": state})
+        change.audited("run.ended", reason=reason, before={"state": before}, after={"state": state})
 
 
 def _stamp(change: Change, before: str, state: str) -> None:

@@ -308,6 +308,16 @@ class StepRun(FSMModelMixin, models.Model):
 
     @transition(
         state,
+        source=AWAITING,
+        target=RETURN_VALUE(PENDING, FAILED, INTERRUPTED),
+        custom={"event": "step.skip_refused"},
+    )
+    def refuse_skip(self, before: str) -> str:
+        """The skip was rejected: the step is back where it was, with its gates formed afresh if it had not run."""
+        return before if before in (FAILED, INTERRUPTED) else PENDING
+
+    @transition(
+        state,
         source=[PENDING, AWAITING, READY, RUNNING, RETRY_WAIT, INTERRUPTED],
         target=CANCELED,
         custom={"event": "step.canceled"},

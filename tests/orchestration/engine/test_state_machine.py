@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.django_db
 WAITING = Outcome("failed", reason="exit", error="Not yet.")
 GATE = {"type": "approval"}
 RETRYING = {"retry": {"max_attempts": 3, "backoff_seconds": 600}}
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Team:
-    return runs.make_team(tmp_path)
 
 
 def pending(team: Team) -> WorkflowRun:
