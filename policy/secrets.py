@@ -121,7 +121,7 @@ def _cipher() -> MultiFernet:
     """The first key encrypts, all of them decrypt."""
     from cryptography.fernet import Fernet, MultiFernet
 
-    keys = (getattr(settings, "SECRETS_KEY", "") or _own_key()).replace(",", " ").split()
+    keys = (settings.SECRETS_KEY or _own_key()).replace(",", " ").split()
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:

@@ -1,6 +1,6 @@
 """The key that signs checkpoints. It lives outside the database; whoever holds both can rewrite the past.
 
-Its place is `AUDIT_KEY_FILE`, or a file made in the data folder at the first checkpoint. The public half beside it
+Its place is CCDASH_AUDIT_KEY_FILE, or a file made in the data folder at the first checkpoint. The public half beside it
 is what verifiers need: copy it, with the checkpoints, to where the database's owner can't reach.
 """
 
@@ -21,7 +21,7 @@ OWN_FILE = "audit-key"
 
 
 def private_key_file() -> Path:
-    return Path(getattr(settings, "AUDIT_KEY_FILE", None) or settings.DATA_DIR / OWN_FILE)
+    return Path(settings.AUDIT_KEY_FILE or settings.DATA_DIR / OWN_FILE)
 
 
 def public_key_file() -> Path:
