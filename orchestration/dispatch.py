@@ -32,6 +32,11 @@ def unregister(dispatcher: Dispatcher) -> None:
     _dispatchers.remove(dispatcher)
 
 
+def clear() -> None:
+    """In a worker process, before its pool registers: what becomes ready here is done here first."""
+    _dispatchers.clear()
+
+
 def nudge(run_id: uuid.UUID, step_run_ids: Iterable[int]) -> None:
     for step_run_id in step_run_ids:
         for dispatcher in _dispatchers:

@@ -28,7 +28,7 @@ from orchestration.spawner import host_name
 from orchestration.worker import perform
 
 logger = logging.getLogger(__name__)
-HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 Job = Callable[[], Assignment | None]
 
@@ -183,7 +183,7 @@ def embedded() -> Iterator[Pool]:
 
 
 def _freshen_connection() -> None:
-    """A pooled connection goes back; one to a file is kept unless it failed, for opening one costs as much as a step."""
+    """A pooled connection goes back; one to a file is kept unless it failed, for opening one costs a step."""
     if connection.vendor != "sqlite" or connection.errors_occurred:
         close_old_connections()
 

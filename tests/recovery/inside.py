@@ -70,6 +70,17 @@ def log_of(run_id: str, key: str) -> str:
     return "".join(chunks.values_list("text", flat=True))
 
 
+def nudges_left() -> int:
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    return ProcrastinateJob.objects.count()
+
+
+def owners(run_id: str) -> list[str]:
+    found = ExecutionRun.objects.filter(run_id=run_id).order_by().values_list("owner", flat=True)
+    return sorted(set(found))
+
+
 def end_everything() -> None:
     """Leave no process behind: end what still runs under a supervisor."""
     for attempt in ExecutionRun.objects.filter(finished_at=None):

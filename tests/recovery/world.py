@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class World:
-    def __init__(self, folder: Path, *, workers: int = 16) -> None:
+    def __init__(self, folder: Path, *, workers: int = 16, dispatch: str = "pool") -> None:
         self.folder = folder
         self.data = folder / "data"
         self.repository = make_repository(folder / "repository")
@@ -34,6 +34,7 @@ class World:
             "CCDASH_DATA_DIR": str(self.data),
             "CCDASH_WORKERS": str(workers),
             "CCDASH_EMBEDDED": "0",
+            "CCDASH_DISPATCH": dispatch,
             "DJANGO_SETTINGS_MODULE": "ccdash.settings",
             "DATABASE_URL": new_database(),
         }

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from orchestration import dispatch
 from orchestration.pool import Pool
 
 
@@ -21,7 +22,12 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: told.set())
         pool = Pool(settings.WORKERS)
+        dispatch.clear()
         pool.start()
+        if settings.DISPATCH == "distributed":
+            from orchestration.distributed import listen
+
+            listen(pool)
         self.stdout.write(f"Worker {pool.owner.split('|')[1]} does up to {settings.WORKERS} steps at once.")
         self.stdout.flush()
         told.wait()
