@@ -14,7 +14,10 @@ MOST_PHASES = 40
 
 
 def beside(feature: Feature, documents: list[Document]) -> dict[str, Any]:
-    return {"documents": [_document(feature, document) for document in documents], "phases": _phases(feature, documents)}
+    return {
+        "documents": [_document(feature, document) for document in documents],
+        "phases": _phases(feature, documents),
+    }
 
 
 def documents_of(feature: Feature) -> list[Document]:

@@ -12,7 +12,7 @@ ORCHESTRATION = "orchestration"
 
 
 class SwitchedOff(NotAllowed):
-    """Orchestration is switched off here; single runs work as ever. An admin turns it on with the flag `orchestration`."""
+    """Orchestration is switched off for you here; single runs work as ever. An admin can turn it on."""
 
     code = "switched_off"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
+from orchestration.models import Feature
 from policy.models.access import Role
 from policy.tokens import LONGEST_NAME
+from workbench.builder.kinds import read_number
 
 CONTROL = {"class": "form-control"}
 CODE = {"class": "form-control code-input", "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
@@ -28,12 +31,14 @@ class PlainForm(forms.Form):
 
 class TokenForm(PlainForm):
     name = forms.CharField(
-        label="What is it for?", max_length=LONGEST_NAME, widget=forms.TextInput(attrs={**CONTROL, "autocomplete": "off"})
+        label="What is it for?",
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={**CONTROL, "autocomplete": "off"}),
     )
     days = forms.TypedChoiceField(
         label="Valid for",
         coerce=int,
-        empty_value=0,
+        empty_value=None,
         required=False,
         choices=[(30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "until revoked")],
         widget=forms.Select(attrs=SELECT),
@@ -56,7 +61,9 @@ class MemberForm(PlainForm):
 
 
 class SecretForm(PlainForm):
-    name = forms.CharField(label="Name", max_length=64, widget=forms.TextInput(attrs={**CODE, "placeholder": "NPM_TOKEN"}))
+    name = forms.CharField(
+        label="Name", max_length=64, widget=forms.TextInput(attrs={**CODE, "placeholder": "NPM_TOKEN"})
+    )
     value = forms.CharField(
         label="Value",
         strip=False,
@@ -76,3 +83,75 @@ class FeatureForm(PlainForm):
     description = forms.CharField(
         label="Description", required=False, max_length=2000, widget=forms.Textarea(attrs={**CONTROL, "rows": 3})
     )
+
+
+class ImportForm(PlainForm):
+    file = forms.FileField(
+        label="A file", required=False, widget=forms.FileInput(attrs={**CONTROL, "accept": ".yaml,.yml,.json"})
+    )
+    text = forms.CharField(
+        label="Or its text", required=False, strip=False, widget=forms.Textarea(attrs={**CODE, "rows": 14})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if not given.get("file") and not (given.get("text") or "").strip():
+            self.add_error("text", "Choose a file, or paste the plan's text.")
+        return given
+
+    def plan_text(self) -> str:
+        file = self.cleaned_data.get("file")
+        return file.read().decode("utf-8", "replace") if file else str(self.cleaned_data["text"])
+
+
+class DraftForm(PlainForm):
+    path = forms.ChoiceField(label="Document", required=False, widget=forms.Select(attrs=SELECT))
+    provider = forms.ChoiceField(label="Agents by", widget=forms.Select(attrs=SELECT), initial="simulated")
+
+    def __init__(self, *args: Any, feature: Feature, providers: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = feature.documents.order_by("path").values_list("path", "doc_type", "title")
+        ranked = sorted(found, key=lambda row: row[1] != "implementation_plan")
+        documents = [(path, f"{title} ({kind.replace('_', ' ')})") for path, kind, title in ranked]
+        self.fields["path"].choices = [("", "the implementation plan"), *documents]  # type: ignore[attr-defined]
+        self.fields["provider"].choices = [(name, name) for name in providers]  # type: ignore[attr-defined]
+
+
+class LaunchForm(PlainForm):
+    """The inputs that a plan asks for. What fits is said by the engine; here texts become values."""
+
+    YES_NO = (("", "–"), ("true", "yes"), ("false", "no"))
+
+    def __init__(self, *args: Any, inputs: Mapping[str, Mapping[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.inputs = inputs
+        for name, spec in inputs.items():
+            self.fields[f"input-{name}"] = self._field(name, spec)
+
+    def _field(self, name: str, spec: Mapping[str, Any]) -> forms.Field:
+        default = spec.get("default")
+        shown = str(default).lower() if isinstance(default, bool) else default
+        common = {"label": name, "help_text": spec.get("description", ""), "initial": shown, "required": False}
+        if spec.get("type") == "boolean":
+            field: forms.Field = forms.ChoiceField(choices=self.YES_NO, widget=forms.Select(attrs=SELECT), **common)
+        else:
+            numeric = {"inputmode": "decimal"} if spec.get("type") == "number" else {}
+            field = forms.CharField(strip=False, widget=forms.TextInput(attrs={**CONTROL, **numeric}), **common)
+        field.is_optional = not spec.get("required")  # type: ignore[attr-defined]
+        return field
+
+    def values(self) -> dict[str, Any]:
+        """What was typed; what was left empty is left to the plan's default."""
+        typed = {name: self.cleaned_data.get(f"input-{name}", "") for name in self.inputs}
+        return {name: self._value(name, text) for name, text in typed.items() if text != ""}
+
+    def _value(self, name: str, text: str) -> Any:
+        kind = self.inputs[name].get("type", "string")
+        if kind == "boolean":
+            return text == "true"
+        return read_number(text) if kind == "number" else text
+
+    def tell(self, errors: Iterable[Mapping[str, str]]) -> None:
+        for error in errors:
+            field = f"input-{error['path'].removeprefix('inputs.')}"
+            self.add_error(field if field in self.fields else None, error["message"])

@@ -17,7 +17,7 @@ LONGEST = 200_000
 
 def as_html(text: str) -> SafeString:
     """The beginning of the text at least, however long it is."""
-    return mark_safe(_parser().render(text[:LONGEST]))  # noqa: S308
+    return mark_safe(str(_parser().render(text[:LONGEST])))  # noqa: S308
 
 
 @functools.lru_cache(maxsize=1)
@@ -30,7 +30,9 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("link_open", _link_open)
     parser.add_render_rule("link_close", _link_close)
     parser.add_render_rule("image", _image)
-    parser.add_render_rule("table_open", lambda *given: '<div class="table-scroll" tabindex="0"><table class="table">\n')
+    parser.add_render_rule(
+        "table_open", lambda *given: '<div class="table-scroll" tabindex="0"><table class="table">\n'
+    )
     parser.add_render_rule("table_close", lambda *given: "</table></div>\n")
     for name in ("th_open", "td_open"):
         parser.add_render_rule(name, _cell)

@@ -7,10 +7,15 @@ from typing import Any
 
 Step = dict[str, Any]
 TOOLS = ["read_file", "list_files", "search_files", "write_file", "edit_file", "run_command", "show_diff"]
+PUBLISH = 'git tag "v$VERSION" && git push origin "v$VERSION"'
 
 
 def _command(key: str, name: str, command: str, **more: Any) -> Step:
     return {"key": key, "name": name, "type": "command", "command": command, **more}
+
+
+def _passed(key: str) -> Step:
+    return {"kind": "expression", "name": f"{key} passed", "expression": f"steps.{key}.exit_code == 0"}
 
 
 TEMPLATES: Mapping[str, dict[str, Any]] = {
@@ -25,7 +30,7 @@ TEMPLATES: Mapping[str, dict[str, Any]] = {
                 "name": "All green",
                 "type": "validation",
                 "needs": ["lint", "tests"],
-                "checks": [{"kind": "expression", "expression": "steps.lint.exit_code == 0 && steps.tests.exit_code == 0"}],
+                "checks": [_passed("lint"), _passed("tests")],
             },
         ],
     },
@@ -42,7 +47,7 @@ TEMPLATES: Mapping[str, dict[str, Any]] = {
                 "instructions": "Read what was built for ${{ inputs.version }}.",
                 "quorum": 2,
             },
-            _command("publish", "Publish", 'git tag "v$VERSION" && git push origin "v$VERSION"', env={"VERSION": "${{ inputs.version }}"}),
+            _command("publish", "Publish", PUBLISH, env={"VERSION": "${{ inputs.version }}"}),
         ],
     },
     "agent": {
@@ -57,8 +62,18 @@ TEMPLATES: Mapping[str, dict[str, Any]] = {
                 "prompt": "Say here what the agent should do, and how it can tell that it is done.",
                 "tools": TOOLS,
             },
-            {"key": "check", "name": "Check the work", "type": "validation", "checks": [{"kind": "command", "command": "make test"}]},
-            {"key": "accept", "name": "Accept the work", "type": "approval", "instructions": "Read the change and the checks."},
+            {
+                "key": "check",
+                "name": "Check the work",
+                "type": "validation",
+                "checks": [{"kind": "command", "command": "make test"}],
+            },
+            {
+                "key": "accept",
+                "name": "Accept the work",
+                "type": "approval",
+                "instructions": "Read the change and the checks.",
+            },
         ],
     },
 }  # fmt: skip

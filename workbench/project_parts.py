@@ -48,9 +48,7 @@ def board(project: Project) -> dict[str, Any]:
         columns.setdefault(column_of(feature.status), []).append(_card(project, feature))
     ranked = sorted(columns, key=lambda state: (COLUMNS.get(state, 8), state))
     return {
-        "columns": [
-            {"state": state, "label": label("feature", state), "features": columns[state]} for state in ranked
-        ]
+        "columns": [{"state": state, "label": label("feature", state), "features": columns[state]} for state in ranked]
     }
 
 
@@ -193,10 +191,20 @@ def _repository(facts: repositories.RepositoryFacts) -> list[dict[str, str]]:
     if facts.note:
         return [_item("Repository", "optional", facts.note)]
     where = f"branch {facts.branch}" if facts.branch else "no branch checked out"
-    items = [_item("Repository", "passed", f"A git repository, {where}, at {facts.head[:10]}. Each run gets its own worktree.")]
+    items = [
+        _item(
+            "Repository", "passed", f"A git repository, {where}, at {facts.head[:10]}. Each run gets its own worktree."
+        )
+    ]
     if facts.dirty:
         told = "1 file differs" if facts.dirty == 1 else f"{facts.dirty} files differ"
-        items.append(_item("Working tree", "optional", f"{told} from the last commit; runs start from the commit and don't see that."))
+        items.append(
+            _item(
+                "Working tree",
+                "optional",
+                f"{told} from the last commit; runs start from the commit and don't see that.",
+            )
+        )
     elif facts.kind == "worktree":
         items.append(_item("Working tree", "passed", "Nothing differs from the last commit."))
     return items
@@ -211,7 +219,9 @@ def _documents(count: int) -> dict[str, str]:
 def _sandbox(project: Project) -> dict[str, str]:
     on = settings.SANDBOX != "none"
     if project.sandbox_required and not on:
-        return _item("Sandbox", "failed", "This project requires a sandbox, and this server has none: set CCDASH_SANDBOX.")
+        return _item(
+            "Sandbox", "failed", "This project requires a sandbox, and this server has none: set CCDASH_SANDBOX."
+        )
     told = f"Commands run in {settings.SANDBOX}." if on else "Commands run without a sandbox, as the server's own user."
     return _item("Sandbox", "passed" if on else "optional", told)
 
@@ -230,7 +240,11 @@ def import_sentence(report: ImportReport) -> str:
     told = f"Read {len(report.documents)} document{'s' * (len(report.documents) != 1)}"
     changes = [
         f"{len(names)} {words}"
-        for names, words in ((report.created, "new features"), (report.updated, "features changed"), (report.removed, "documents gone"))
+        for names, words in (
+            (report.created, "new features"),
+            (report.updated, "features changed"),
+            (report.removed, "documents gone"),
+        )
         if names
     ]
     unreadable = sum(skipped.unreadable for skipped in report.skipped)

@@ -58,7 +58,7 @@ class CommandForm(SingleForm):
     )
     secrets = forms.MultipleChoiceField(label="Secrets", required=False, widget=forms.CheckboxSelectMultiple)
     spans = {"cwd": "half", "timeout_seconds": "half"}
-    folded = ("cwd", "timeout_seconds", "secrets")
+    folded: tuple[str, ...] = ("cwd", "timeout_seconds", "secrets")
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,7 +79,9 @@ class AgentForm(SingleForm):
     prompt = forms.CharField(
         label="Task",
         strip=False,
-        widget=forms.Textarea(attrs={**CONTROL, "rows": 5, "placeholder": "What should the agent do?", "autofocus": True}),
+        widget=forms.Textarea(
+            attrs={**CONTROL, "rows": 5, "placeholder": "What should the agent do?", "autofocus": True}
+        ),
     )
     provider = forms.ChoiceField(label="Provider", widget=forms.Select(attrs=SELECT))
     tools = forms.MultipleChoiceField(
@@ -153,7 +155,6 @@ def verdict_of(plan: Plan, project: Project) -> dict[str, Any]:
         "reasons": verdict.reasons,
         "approvals": [f"{who}{elevated}, other than you"] if asks else [],
     }
-
 
 
 def _tell(form: SingleForm, invalid: InvalidPlan) -> None:

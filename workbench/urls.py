@@ -6,7 +6,7 @@ from django.urls import path
 
 from workbench.run_urls import urlpatterns as run_urls
 from workbench.run_urls import websocket_urlpatterns
-from workbench.views import account, documents, features, home, projects
+from workbench.views import account, documents, features, home, plans, projects, workflows
 
 __all__ = ["urlpatterns", "websocket_urlpatterns"]
 
@@ -40,5 +40,24 @@ feature_urls = [
     path("projects/<slug:slug>/features/<slug:feature>/workflows/", features.orchestration, name="workflows"),
     path("projects/<slug:slug>/features/<slug:feature>/documents/<int:pk>/", documents.document, name="document"),
 ]
+workflow_urls = [
+    path("projects/<slug:slug>/features/<slug:feature>/workflows/new/", plans.new_workflow, name="new-workflow"),
+    path("projects/<slug:slug>/features/<slug:feature>/workflows/draft/", plans.draft_workflow, name="draft-workflow"),
+    path(
+        "projects/<slug:slug>/features/<slug:feature>/workflows/import/", plans.import_workflow, name="import-workflow"
+    ),
+    path("projects/<slug:slug>/features/<slug:feature>/workflows/check/", plans.check, name="check-workflow"),
+    path("projects/<slug:slug>/workflows/<uuid:pk>/", plans.workflow, name="workflow"),
+    path("projects/<slug:slug>/workflows/<uuid:pk>/launch/", workflows.launch, name="workflow-launch"),
+    path("projects/<slug:slug>/workflows/<uuid:pk>/versions/", workflows.versions, name="workflow-versions"),
+    path(
+        "projects/<slug:slug>/workflows/<uuid:pk>/versions/<int:start>/<int:end>/",
+        workflows.versions,
+        name="workflow-diff",
+    ),
+    path(
+        "projects/<slug:slug>/workflows/<uuid:pk>/versions/<int:number>/plan.yaml", plans.export, name="workflow-export"
+    ),
+]
 
-urlpatterns: list[Any] = [*home_urls, *account_urls, *project_urls, *feature_urls, *run_urls]
+urlpatterns: list[Any] = [*home_urls, *account_urls, *project_urls, *feature_urls, *workflow_urls, *run_urls]

@@ -3,7 +3,9 @@
 from django.db import migrations
 
 NAME = "orchestration"
-NOTE = "Offers orchestration on the pages of features. A flag named orchestration:PROJECT decides for that project alone."
+NOTE = (
+    "Offers orchestration on the pages of features. A flag named orchestration:PROJECT decides for that project alone."
+)
 
 
 def offer(apps, schema_editor):

@@ -81,7 +81,9 @@ def orchestration(request: HttpRequest, slug: str, feature: str) -> HttpResponse
         "new_url": place.url("new-workflow", found.slug),
         "import_url": place.url("import-workflow", found.slug),
         "generate": {"url": place.url("draft-workflow", found.slug)},
-        "templates": plan_templates.offered(place.url("new-workflow", found.slug)) if place.may(Permission.LAUNCH) else [],
+        "templates": plan_templates.offered(place.url("new-workflow", found.slug))
+        if place.may(Permission.LAUNCH)
+        else [],
         "runs": _runs(place, found, Mode.ORCHESTRATION),
     }
     return show(request, "workbench/feature.html", context)
@@ -126,7 +128,10 @@ def _single(
 
 
 def _frame(request: HttpRequest, place: Place, feature: Feature, mode: str) -> dict[str, Any]:
-    modes = (("simple", "Single run", "player-play", "feature"), ("orchestration", "Orchestration", "hierarchy-2", "workflows"))
+    modes = (
+        ("simple", "Single run", "player-play", "feature"),
+        ("orchestration", "Orchestration", "hierarchy-2", "workflows"),
+    )
     offered = offers_orchestration(request, place.project)
     return {
         "feature": feature,

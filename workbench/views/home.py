@@ -53,7 +53,9 @@ def home(request: HttpRequest) -> HttpResponseBase:
 
 
 def _summary(waiting: int, under_way: int) -> str:
-    decisions = "Nothing waits for you" if not waiting else _count(waiting, "decision waits", "decisions wait") + " for you"
+    decisions = (
+        "Nothing waits for you" if not waiting else _count(waiting, "decision waits", "decisions wait") + " for you"
+    )
     return f"{decisions}, {_count(under_way, 'run is', 'runs are') if under_way else 'nothing is'} under way."
 
 

@@ -18,8 +18,9 @@ from orchestration.reading import finding
 from policy import access, members, secrets
 from policy.access import Permission
 from policy.actors import Actor
-from policy.errors import PolicyError
+from policy.errors import Invalid, PolicyError
 from policy.models import Membership, Project
+from policy.models.access import Role
 from workbench import project_parts
 from workbench.forms import FeatureForm, MemberForm, SecretForm
 from workbench.project_rows import project_rows
@@ -45,7 +46,7 @@ class Place:
     role: str
 
     def may(self, permission: Permission) -> bool:
-        return access.allows(access.Role(self.role), permission)
+        return access.allows(Role(self.role), permission)
 
     def url(self, name: str, *args: object) -> str:
         return reverse(name, args=[self.project.slug, *args])
@@ -80,7 +81,11 @@ def runs(request: HttpRequest, slug: str) -> HttpResponseBase:
 def project_members(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug)
     form = MemberForm(request.POST or None, initial={"role": "operator"})
-    if request.method == "POST" and form.is_valid() and _did(form, "username", lambda: _grant(place, form.cleaned_data)):
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and _did(form, "username", lambda: _grant(place, form.cleaned_data))
+    ):
         messages.success(request, f"{form.cleaned_data['username']} is {form.cleaned_data['role']} now.")
         return go(request, place.url("project-members"))
     parts = {**project_parts.members(place.project, place.by), "form": form}
@@ -200,14 +205,17 @@ def _url_name(tab: str) -> str:
 
 
 def _trail(place: Place) -> list[dict[str, str]]:
-    return [{"label": "Projects", "url": reverse("projects")}, {"label": place.project.name, "url": place.url("project")}]
+    return [
+        {"label": "Projects", "url": reverse("projects")},
+        {"label": place.project.name, "url": place.url("project")},
+    ]
 
 
 def _grant(place: Place, given: Mapping[str, str]) -> None:
     access.require(place.by, Permission.MANAGE, place.project)
     user = User.objects.filter(username=given["username"].strip()).first()
     if user is None:
-        raise members.Invalid(f"There is no person {given['username']!r}. Accounts are made in the administration.")
+        raise Invalid(f"There is no person {given['username']!r}. Accounts are made in the administration.")
     members.grant(place.project, user, given["role"], by=place.by)
 
 

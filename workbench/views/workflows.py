@@ -1,0 +1,133 @@
+"""A stored workflow: its versions, what changed between them, and its launch."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from orchestration.engine import launching
+from orchestration.engine.errors import EngineError, InvalidInput
+from orchestration.models import WorkflowVersion
+from orchestration.reading import finding
+from policy.access import Permission
+from policy.errors import PolicyError
+from workbench.builder import drafts
+from workbench.builder.verdicts import gates_of_version
+from workbench.forms import LaunchForm
+from workbench.run_rows import run_url
+from workbench.views.asking import is_fragment, page, show
+from workbench.views.once import FIELD, new_key, once
+from workbench.views.plans import workflow_of
+from workbench.views.projects import Place
+
+KINDS = {"+": "added", "-": "removed", "@": "hunk"}
+
+
+@page()
+def versions(request: HttpRequest, slug: str, pk: Any, start: int = 0, end: int = 0) -> HttpResponseBase:
+    place, found = workflow_of(request, slug, pk)
+    rows = (
+        found.versions.select_related("created_by").defer("plan").annotate(run_count=Count("runs")).order_by("-number")
+    )
+    url = place.url("workflow", found.pk)
+    trail = [
+        {"label": place.project.name, "url": place.url("project")},
+        {"label": found.feature.title, "url": place.url("feature", found.feature.slug)},
+        {"label": found.name, "url": url},
+        {"label": "Versions"},
+    ]
+    context = {
+        "workflow": {"name": found.name, "url": url},
+        "trail": trail,
+        "versions": [_row(place, row, url) for row in rows],
+        "diff": _diff(finding.find_version(found, start), finding.find_version(found, end)) if end else None,
+    }
+    return show(request, "workbench/versions.html", context)
+
+
+@page("GET", "POST")
+def launch(request: HttpRequest, slug: str, pk: Any) -> HttpResponseBase:
+    place, found = workflow_of(request, slug, pk, Permission.LAUNCH)
+    asked = request.POST.get("version", request.GET.get("version", ""))
+    version = finding.find_version(found, int(asked) if asked.isdecimal() and len(asked) < 7 else None)
+    form = LaunchForm(request.POST or None, inputs=version.plan.get("inputs", {}))
+    if request.method == "GET":
+        return _launch_form(request, place, version, form)
+    problem = None
+    if form.is_valid():
+        try:
+            return once(
+                request,
+                lambda: run_url(launching.launch_run(found, inputs=form.values(), by=place.by, version=version)),
+            )
+        except InvalidInput as invalid:
+            form.tell(invalid.errors)
+        except (EngineError, PolicyError) as refusal:
+            problem = {"title": "The run was not started.", "detail": str(refusal), "safe": "Nothing was changed."}
+    return _launch_form(request, place, version, form, status=409 if problem else 422, problem=problem)
+
+
+def _launch_form(
+    request: HttpRequest,
+    place: Place,
+    version: WorkflowVersion,
+    form: LaunchForm,
+    *,
+    status: int = 200,
+    problem: dict[str, str] | None = None,
+) -> HttpResponseBase:
+    workflow = version.workflow
+    launch = {
+        "title": f"Launch {workflow.name}, version {version.number}",
+        "url": place.url("workflow-launch", workflow.pk),
+        "fields": list(form),
+        "gates": gates_of_version(version),
+        "problem": problem,
+        "version": version.number,
+        "form_key": request.POST.get(FIELD, "")[:100] or new_key(),
+    }
+    trail = [
+        {"label": place.project.name, "url": place.url("project")},
+        {"label": workflow.feature.title, "url": place.url("workflows", workflow.feature.slug)},
+        {"label": workflow.name, "url": place.url("workflow", workflow.pk)},
+        {"label": "Launch"},
+    ]
+    context = {
+        "launch": launch,
+        "trail": trail,
+        "page_title": launch["title"],
+        "content_template": "workbench/_launch.html",
+    }
+    template = "workbench/_launch.html" if is_fragment(request) else "workbench/sheet_page.html"
+    return show(request, template, context, status=status)
+
+
+def _row(place: Place, version: Any, url: str) -> dict[str, Any]:
+    before = version.number - 1
+    changes = place.url("workflow-diff", version.workflow_id, before, version.number) if before else ""
+    return {
+        "number": version.number,
+        "by": version.created_by.get_username(),
+        "at": version.created_at,
+        "digest": version.digest,
+        "url": f"{url}?version={version.number}",
+        "diff_url": changes,
+        "runs": version.run_count,
+    }
+
+
+def _diff(before: WorkflowVersion, after: WorkflowVersion) -> dict[str, Any]:
+    old, new = (drafts.text_of(version.plan).splitlines() for version in (before, after))
+    lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]
+    shown = [{"kind": KINDS.get(line[:1], "same"), "text": line} for line in lines]
+    added, removed = (sum(line["kind"] == kind for line in shown) for kind in ("added", "removed"))
+    file = {"path": "the plan", "additions": added, "deletions": removed, "open": True, "lines": shown}
+    return {
+        "from": before.number,
+        "to": after.number,
+        "diff": {"files": [file] if shown else [], "additions": added, "deletions": removed},
+    }
