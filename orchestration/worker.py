@@ -40,15 +40,17 @@ PATIENCE_SECONDS = 300.0
 _making = threading.Lock()
 
 
-def perform(assignment: Assignment, host: AttemptHost) -> Assignment | None:
-    """Do one attempt and answer the next one that this worker may go on with."""
+def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = True) -> Assignment | None:
+    """Do one attempt and answer the next one that this worker may go on with, if it wants one."""
     started = time.monotonic()
     outcome = _outcome(assignment, host)
     if outcome is None:
         return None
     left, outcome = _gather(assignment, host, outcome)
     try:
-        following = _insist(lambda: finishing.finish_attempt(assignment, outcome, owner=host.owner, left=left))
+        following = _insist(
+            lambda: finishing.finish_attempt(assignment, outcome, owner=host.owner, left=left, start_next=start_next)
+        )
     except LostAttempt:
         logger.info("attempt %s ended late and changes nothing", assignment.attempt_id)
         return None

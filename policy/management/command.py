@@ -1,4 +1,4 @@
-"""What management commands of this app share: an example in the help, people by name, refusals as one sentence."""
+"""What all management commands share: an example in the help, people by name, refusals as one sentence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from policy.actors import Actor
 from policy.errors import PolicyError
@@ -16,7 +17,9 @@ from policy.models import Project
 
 
 class PolicyCommand(BaseCommand):
-    """`run` does the work; a refusal of policy ends it with its sentence and exit code 1."""
+    """`run` does the work; a refusal ends it with its sentence and exit code 1."""
+
+    refusals: tuple[type[Exception], ...] = (PolicyError,)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
@@ -24,8 +27,11 @@ class PolicyCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self.run(options)
-        except PolicyError as refusal:
+        except self.refusals as refusal:
             raise CommandError(str(refusal)) from None
+        except DatabaseError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The database can't be used now: {reason}. `manage.py doctor` says more.") from None
 
     def run(self, options: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -35,8 +41,9 @@ class PolicyCommand(BaseCommand):
             self.stderr.write(self.style.WARNING(f"Warning: {sentence}"))
 
 
-def add_user_option(parser: CommandParser) -> None:
-    parser.add_argument("--user", metavar="USERNAME", help="act for this person; rights and audit are theirs")
+def add_user_option(parser: CommandParser, *, required: bool = False) -> None:
+    text = "act for this person; rights and audit are theirs"
+    parser.add_argument("--user", metavar="USERNAME", required=required, help=text)
 
 
 def actor_of(options: dict[str, Any]) -> Actor:

@@ -1,38 +1,30 @@
 """import_features PROJECT: features from the repository's documents."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandParser
 
 from orchestration import features
 from orchestration.features import ImportReport
-from orchestration.management import people
-from policy.errors import PolicyError
+from orchestration.management.command import EngineCommand, actor_of, add_user_option, project
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     help = (
         "Find the planning documents of a project's repository by their front matter, and make or update its features."
         "\n\nExample: manage.py import_features website"
     )
 
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", metavar="PROJECT", help="the project's slug")
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
-        people.add_user_option(parser)
+        add_user_option(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        project = people.project_of(options["project"])
-        try:
-            report = features.import_features(project, people.actor_of(options))
-        except PolicyError as error:
-            raise CommandError(str(error)) from error
+    def run(self, options: dict[str, Any]) -> None:
+        where = project(options["project"])
+        report = features.import_features(where, actor_of(options))
         text = json.dumps(asdict(report), indent=2) if options["json"] else "\n".join(_lines(report))
         self.stdout.write(text)
 

@@ -1,0 +1,48 @@
+"""What a rule would have changed: the steps that really ran, judged under the rules with and without it.
+
+Read only. Nothing here decides anything; the rule is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestration.engine import gates
+from orchestration.engine.planning import with_plan_env
+from orchestration.models import StepRun
+from policy import risk
+from policy.models import Project
+from policy.risk import PolicyContext, Verdict
+from policy.ruleset import Rule
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One step that ran, and what policy says of it before and after."""
+
+    run: str  # PROJECT#NUMBER
+    step: str
+    before: Verdict
+    after: Verdict
+
+    @property
+    def is_changed(self) -> bool:
+        return (self.before.verdict, self.before.risk) != (self.after.verdict, self.after.risk)
+
+
+def try_rule(project: Project, rule: Rule, *, last: int) -> Iterator[Trial]:
+    """The last so many steps of this project that were started, newest first. A rule of the same name is replaced."""
+    today = gates.context_for(project, "", project.rules_revision)
+    kept = tuple(one for one in today.rules.rules if one.name != rule.name)
+    tried = replace(today, rules=replace(today.rules, rules=(*kept, rule)))
+    ran = StepRun.objects.filter(run__project=project, attempt__gt=0).order_by("-started_at", "-pk")
+    columns = ("key", "run__number", "run__feature__slug", "step__definition", "step__version__plan__env")
+    for key, number, feature, definition, env in ran.values_list(*columns)[:last]:
+        step = with_plan_env({"env": env or {}}, definition)
+        yield Trial(f"{project.slug}#{number}", key, _judge(step, today, feature), _judge(step, tried, feature))
+
+
+def _judge(step: Mapping[str, Any], context: PolicyContext, feature: str) -> Verdict:
+    return risk.evaluate(step, replace(context, feature=feature))

@@ -1,0 +1,13 @@
+"""approve_step RUN STEP: decide what waits for a decision."""
+
+from orchestration.management.deciding import Decide
+
+
+class Command(Decide):
+    help = (
+        "Approve what a step waits for, as the person named. What is decided is printed, with its digest; --digest "
+        "makes sure that it is what you looked at. An elevated decision needs a sign-in within the last 15 minutes.\n\n"
+        "Example: manage.py approve_step website#12 deploy --user grace --reason 'I read the diff.'"
+    )
+    decision = "approve"
+    done = "Approved step {step}."
