@@ -33,8 +33,13 @@ FAULT = "Something went wrong here; nothing was changed. The server's log tells 
 
 
 class WorkbenchApi(NinjaAPI):
+    _document: Any = None
+
     def get_openapi_schema(self, **where: Any) -> Any:
-        return OpenApi(super().get_openapi_schema(**where)).document()
+        """Made once: it takes a moment, and never changes while the server runs."""
+        if self._document is None:
+            self._document = OpenApi(super().get_openapi_schema(**where)).document()
+        return self._document
 
 
 api = WorkbenchApi(

@@ -19,6 +19,8 @@ REF = "#/components/schemas/{model}"
 TEXT = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
 SEEN = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F]" + TEXT[1:]
 LINE = r"^[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u0008\u000A-\u001F\u007F-\u009F]*$"
+LEAST, MOST = -(2**63) + 1, 2**63 - 1
+LARGE = 1000
 EXACT = {
     r"\S": SEEN,
     r"^\S.*$": LINE,
@@ -29,7 +31,7 @@ ANYTHING: Node = {
     "description": "Any JSON value.",
     "anyOf": [
         {"type": "string", "pattern": TEXT},
-        {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1},
+        {"type": "integer", "minimum": LEAST, "maximum": MOST},
         {"type": "number"},
         {"type": "boolean"},
         {"type": "null"},
@@ -74,8 +76,9 @@ class OpenApi:
 def _body_schemas() -> Node:
     _, written = models_json_schema([(shape, "validation") for shape in bodies.SHAPES], ref_template=REF)
     definitions = written["$defs"]
-    for definition in definitions.values():
-        _exact_texts(definition)
+    for name, definition in definitions.items():
+        if name != bodies.Draft.__name__:
+            _exact_texts(definition)
     return {**definitions, "Anything": ANYTHING}
 
 
@@ -88,12 +91,24 @@ def _exact_texts(node: Any) -> None:
         return
     if node.get("type") == "string" and not {"enum", "const", "format"} & node.keys():
         node["pattern"] = EXACT.get(node.get("pattern", ""), node.get("pattern", TEXT))
+        _tell_large_limit(node)
+    if node.get("type") == "integer":
+        node |= {"minimum": LEAST, "maximum": MOST, **node}
     if node.get("additionalProperties") is True:
         node["additionalProperties"] = {"$ref": REF.format(model="Anything")}
+    if "patternProperties" in node:
+        node.setdefault("additionalProperties", False)
+    if node.get("additionalProperties"):
         node.setdefault("propertyNames", {"pattern": TEXT})
     for name, inner in node.items():
         if name not in ("default", "examples", "discriminator"):
             _exact_texts(inner)
+
+
+def _tell_large_limit(node: Node) -> None:
+    """A pattern together with a limit of many thousands is more than tools that read this can work with."""
+    if node.get("maxLength", 0) > LARGE:
+        node["description"] = f"{node.get('description', '')} At most {node.pop('maxLength')} characters.".strip()
 
 
 def _exact_responses(operation: Node) -> None:

@@ -233,7 +233,7 @@ def path_of(location: Sequence[str | int]) -> str:
     path = ""
     previous: str | int | None = None
     for part in location:
-        is_tag = isinstance(previous, int) and part in _TAGS
+        is_tag = (isinstance(previous, int) or previous == "step") and part in _TAGS
         if not is_tag:
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
         previous = part

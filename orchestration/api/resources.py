@@ -59,7 +59,7 @@ def check_policy(request: HttpRequest) -> Answer:
     )
 
     def effect() -> Answer:
-        return Answer(workflows.preview_data(plan, planning.preview(plan, project))["steps"][0]["policy"])
+        return Answer(workflows.preview_of(planning.preview(plan, project)[0])["policy"])
 
     return once(request, data, effect)
 

@@ -86,8 +86,9 @@ def get_workflow(request: HttpRequest, workflow_id: str, version: VersionNumber 
 )
 def create_version(request: HttpRequest, workflow_id: str) -> Answer:
     """Store an edited plan as the workflow's next version; the same plan again makes none."""
-    by, data = asker(request), bodies.read_data(request, limit=bodies.MAX_PLAN)
+    by = asker(request)
     workflow = finding.find_workflow(by, workflow_id)
+    data = bodies.read_data(request, limit=bodies.MAX_PLAN)
     plan = _plan_for(data, by, Permission.LAUNCH)
 
     def effect() -> Answer:
@@ -105,8 +106,9 @@ def create_version(request: HttpRequest, workflow_id: str) -> Answer:
 )
 def launch_run(request: HttpRequest, workflow_id: str) -> Answer:
     """Start a run of the workflow."""
-    by, body = asker(request), bodies.read_body(request, bodies.Launch, default=b"{}")
+    by = asker(request)
     workflow = finding.find_workflow(by, workflow_id)
+    body = bodies.read_body(request, bodies.Launch, default=b"{}")
     version = finding.find_version(workflow, body.version)
 
     def effect() -> Answer:

@@ -69,22 +69,18 @@ def workflow_summaries(workflows: Sequence[Any]) -> list[Data]:
 def preview_data(plan: Plan, previews: Sequence[StepPreview]) -> Data:
     """Steps and edges of a draft."""
     return {
-        "steps": [
-            {
-                "key": step.key,
-                "index": step.index,
-                "type": step.type,
-                "name": step.name,
-                "policy": policy(gates.verdict_data(step.verdict)),
-            }
-            for step in previews
-        ],
+        "steps": [preview_of(step) for step in previews],
         "edges": [
             {"from": previews[other].key, "to": previews[index].key}
             for index, needed in enumerate(plan_rules.needs_of(plan))
             for other in needed
         ],
     }
+
+
+def preview_of(step: StepPreview) -> Data:
+    verdict = policy(gates.verdict_data(step.verdict))
+    return {"key": step.key, "index": step.index, "type": step.type, "name": step.name, "policy": verdict}
 
 
 def _steps(version: WorkflowVersion) -> list[Data]:
