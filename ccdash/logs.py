@@ -37,5 +37,7 @@ def configuration(level: str) -> dict[str, object]:
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # It warns of every run that nobody looks at.
+            "channels_postgres": {"level": "ERROR"},
         },
     }

@@ -107,12 +107,11 @@ def _make_worktree(assignment: Assignment, path: Path) -> None:
 
 def _identical(assignment: Assignment, path: Path) -> Path:
     """The registered folder itself, not another that took its place since."""
-    project = Project.objects.only("device", "inode").get(pk=assignment.project_id)
     try:
         found = path.stat()
     except OSError:
         raise WorkspaceError(f"The project's folder {str(path)!r} is not there any more.") from None
-    if project.inode is not None and (found.st_dev, found.st_ino) != (project.device, int(project.inode)):
+    if assignment.folder is not None and (found.st_dev, found.st_ino) != assignment.folder:
         raise WorkspaceError("Another folder stands where the project's was; an admin has to register it again.")
     return path
 

@@ -26,6 +26,7 @@ class Change:
     actor: Actor
     now: datetime
     rules_revision: int
+    folder: tuple[int, int] | None = None  # device and inode of the project's, as registered now
     _events: list[dict[str, Any]] = field(default_factory=list)
     _audits: list[tuple[int, audit.AuditEntry]] = field(default_factory=list)
     _moved: dict[int, tuple[str, set[str]]] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Change:
             ) from None
         self._moved.setdefault(place, (before, set()))[1].add("state")
         self.set(place, state_reason=reason, **columns)
-        self.image.states[place] = str(step.state)
+        self.image.states.put(place, str(step.state))
         self.settled.add(place)
         if step.state == "ready":
             self.nudges.add(step.pk)
@@ -136,7 +137,7 @@ class Change:
 
     def use_plan(self, plan: PlanImage, steps: list[StepRun]) -> None:
         """Go on under another plan version. Call after flush_steps."""
-        self.image = Image(self.run, plan, steps, [str(step.state) for step in steps])
+        self.image = Image(self.run, plan, steps)
         self.settled.clear()
         self.nudges.clear()
 

@@ -79,9 +79,10 @@ def begin(run_id: uuid.UUID, actor: Actor) -> Change:
         row = cursor.fetchone()
     if row is None:
         raise NotFound("There is no such run.")
-    sequence_no, now, revision = row
+    sequence_no, now, revision, device, inode = row
     image = images.take(run_id, sequence_no) or load(run_id)
-    return Change(image, actor, _aware(now), revision)
+    folder = None if inode is None else (device, int(inode))
+    return Change(image, actor, _aware(now), revision, folder)
 
 
 def database_now() -> datetime:
@@ -111,11 +112,11 @@ def _aware(value: datetime | str) -> datetime:
 
 _NOW = {"sqlite": "SELECT strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "SELECT clock_timestamp()"}
 _LOCK_SQLITE = (
-    "SELECT r.last_sequence_no, strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), p.rules_revision"
+    "SELECT r.last_sequence_no, strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), p.rules_revision, p.device, p.inode"
     " FROM execution_workflow_runs r"
     " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
 )
 _LOCK_POSTGRESQL = (
-    "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision FROM execution_workflow_runs r"
+    "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision, p.device, p.inode FROM execution_workflow_runs r"
     " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s FOR NO KEY UPDATE OF r"
 )

@@ -7,10 +7,12 @@ change of a run raises that number, so an image that agrees is current, whoever 
 from __future__ import annotations
 
 import functools
+import heapq
 import threading
 import uuid
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.graph import Graph, needs_of
@@ -34,12 +36,42 @@ class PlanImage:
     verdicts: dict[tuple[int, str], Any]  # (place, rules version) -> Verdict, for steps that nothing is filled into
 
 
+class States(list[str]):
+    """The states of the steps, counted as they change: no change of a run looks through all of its steps."""
+
+    def __init__(self, states: Iterable[str]) -> None:
+        super().__init__(states)
+        self.counts = Counter(self)
+        self._ready = [place for place, state in enumerate(self) if state == "ready"]
+
+    def put(self, place: int, state: str) -> None:
+        self.counts[self[place]] -= 1
+        self.counts[state] += 1
+        self[place] = state
+        if state == "ready":
+            heapq.heappush(self._ready, place)
+
+    def first_ready(self) -> int | None:
+        """The ready step that comes first in the plan."""
+        while self._ready and self[self._ready[0]] != "ready":
+            heapq.heappop(self._ready)
+        return self._ready[0] if self._ready else None
+
+
 @dataclass
 class Image:
     run: WorkflowRun
     plan: PlanImage
     steps: list[StepRun]
-    states: list[str]
+    states: States = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.states = States(str(step.state) for step in self.steps)
+
+    @functools.cached_property
+    def places(self) -> dict[int, int]:
+        """By the id of the step run."""
+        return {step.pk: place for place, step in enumerate(self.steps)}
 
 
 def load(run_id: uuid.UUID) -> Image:
@@ -49,7 +81,7 @@ def load(run_id: uuid.UUID) -> Image:
     steps: list[Any] = [None] * len(plan.keys)
     for step in StepRun.objects.filter(run=run).exclude(state="superseded"):
         steps[plan.place[step.key]] = step
-    return Image(run, plan, steps, [str(step.state) for step in steps])
+    return Image(run, plan, steps)
 
 
 @functools.lru_cache(maxsize=128)

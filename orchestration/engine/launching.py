@@ -150,7 +150,7 @@ def _create(
     steps = StepRun.objects.bulk_create(
         [_step_run(run, plan, place) for place in range(len(plan.keys))], batch_size=500
     )
-    change = Change(Image(run, plan, steps, ["pending"] * len(steps)), by, now, project.rules_revision)
+    change = Change(Image(run, plan, steps), by, now, project.rules_revision)
     change.settled.update(place for place, needed in enumerate(plan.graph.needs) if not needed)
     change.event(
         "run.created", "", {"state": "queued", "plan": plan.digest, "version": version.number, "inputs": inputs}

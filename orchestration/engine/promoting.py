@@ -119,7 +119,7 @@ def _settle(change: Change, place: int, definition: dict[str, Any]) -> None:
 
 def _follow(change: Change) -> None:
     run, image = change.run, change.image
-    counts = graph.count_states(image.plan.graph, image.states)
+    counts = graph.forgive(image.plan.graph, image.states, image.states.counts)
     state, reason = graph.run_state(counts, _facts(change))
     if (run.state, run.state_reason) == (state, reason):
         return
@@ -161,7 +161,7 @@ def _facts(change: Change) -> RunFacts:
 
 def _first_reason(change: Change, state: str, otherwise: str) -> str:
     image = change.image
-    if state not in image.states:
+    if not image.states.counts[state]:
         return otherwise
     places = (place for place, found in enumerate(image.states) if found == state)
     place = next((place for place in places if place not in image.plan.graph.forgiven), image.states.index(state))

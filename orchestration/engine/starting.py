@@ -48,6 +48,7 @@ class Assignment:
     workspace_commit: str
     workspace_tree: str
     branch: str
+    folder: tuple[int, int] | None = None  # device and inode of the project's
     handle: Mapping[str, Any] | None = None
     checkpoint: Mapping[str, Any] | None = None
     log_state: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +70,7 @@ def start_within(
     """As start_step, inside a change; with `has_slot` the caller just freed one of the project's."""
     if change.run.control != "none" or not change.run.admitted or change.run.is_final:
         return None
-    for place in _candidates(change, step_run_id):
+    while (place := _candidate(change, step_run_id)) is not None:
         if not _has_free_slot(change, has_slot=has_slot):
             return None
         if _may_start(change, place):
@@ -77,15 +78,17 @@ def start_within(
     return None
 
 
-def _candidates(change: Change, step_run_id: int | None) -> list[int]:
-    ready = [place for place, state in enumerate(change.image.states) if state == "ready"]
+def _candidate(change: Change, step_run_id: int | None) -> int | None:
+    """The next ready step; one that may not start is not ready any more."""
+    states = change.image.states
     if step_run_id is None:
-        return ready
-    return [place for place in ready if change.image.steps[place].pk == step_run_id]
+        return states.first_ready()
+    place = change.image.places.get(step_run_id)
+    return place if place is not None and states[place] == "ready" else None
 
 
 def _has_free_slot(change: Change, *, has_slot: bool) -> bool:
-    running = change.image.states.count("running")
+    running = change.image.states.counts["running"]
     limit = change.image.plan.header.get("max_parallel")
     if limit is not None and running >= limit:
         return False
@@ -204,7 +207,8 @@ def assignment(
         workspace_commit=run.workspace_commit,
         workspace_tree=run.workspace_tree,
         branch=run.branch,
-        shares_workspace=change.image.states.count("running") > 1,
+        folder=change.folder,
+        shares_workspace=change.image.states.counts["running"] > 1,
         plan={"budget": change.image.plan.header.get("budget"), "env": change.image.plan.header.get("env", {})},
         **taken_up,
     )
