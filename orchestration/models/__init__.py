@@ -1,15 +1,17 @@
 """What is built, how, and what happened.
 
-Direction: feature <- workflow (the plan) <- run (its execution) <- record (what is only ever added).
+Direction: feature <- workflow (the plan) <- run (its execution) <- record and provider (what is only ever added).
 """
 
 from orchestration.models.feature import Document, Feature
+from orchestration.models.provider import BudgetLedger, ProviderSettings
 from orchestration.models.record import Artifact, Command, Event, LogChunk, RunSeen
 from orchestration.models.run import ExecutionRun, RunState, StepRun, StepState, WorkflowRun
 from orchestration.models.workflow import Edge, Step, Workflow, WorkflowVersion
 
 __all__ = [
     "Artifact",
+    "BudgetLedger",
     "Command",
     "Document",
     "Edge",
@@ -17,6 +19,7 @@ __all__ = [
     "ExecutionRun",
     "Feature",
     "LogChunk",
+    "ProviderSettings",
     "RunSeen",
     "RunState",
     "Step",
