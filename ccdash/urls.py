@@ -9,11 +9,12 @@ from django.views.generic import RedirectView
 
 from ccdash.api import api
 from ccdash.api_docs import docs
-from ccdash.signing_in import SignIn
+from ccdash.signing_in import SignIn, admin_door
 
 urlpatterns = [
     path("api/execution/docs", docs, name="api-docs"),
     path("api/execution/", api.urls),
+    path("admin/login/", admin_door),
     path("admin/", admin.site.urls),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

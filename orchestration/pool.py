@@ -26,10 +26,12 @@ from orchestration.engine.starting import Assignment
 from orchestration.hosting import AttemptHost
 from orchestration.spawner import host_name
 from orchestration.worker import perform
+from policy import audit
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
+SEAL_SECONDS = 60.0
 Job = Callable[[], Assignment | None]
 
 
@@ -50,7 +52,12 @@ class Pool:
     def start(self) -> None:
         """Take up what a dead process left, then go on by itself."""
         dispatch.register(self)
-        for name, act, pause in (("heart", self._beat, HEARTBEAT_SECONDS), ("sweeper", self._sweep, SWEEP_SECONDS)):
+        loops = (
+            ("heart", self._beat, HEARTBEAT_SECONDS),
+            ("sweeper", self._sweep, SWEEP_SECONDS),
+            ("notary", audit.write_checkpoint_if_due, SEAL_SECONDS),
+        )
+        for name, act, pause in loops:
             threading.Thread(target=self._forever, args=(act, pause), name=name, daemon=True).start()
 
     def stop(self) -> None:
@@ -159,7 +166,7 @@ class Pool:
         where, pid, born, _ = (*owner.split("|"), "", "", "")[:4]
         return where == host_name() and not (pid.isdigit() and processes.is_same(int(pid), born))
 
-    def _forever(self, act: Callable[[], None], pause: float) -> None:
+    def _forever(self, act: Callable[[], object], pause: float) -> None:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:

@@ -6,7 +6,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from tests.factories import UserFactory
 from tests.live import Server
 
 
@@ -80,3 +82,11 @@ def test_a_static_file_is_served_compressible_and_safe(live_site: Server) -> Non
 def test_no_path_leads_out_of_the_static_files(live_site: Server) -> None:
     for path in ("/static/../manage.py", "/static/%2e%2e/manage.py", "/static//etc/passwd"):
         assert _ask(live_site, "GET", path).status in {301, 302, 404}
+
+
+@pytest.mark.django_db
+def test_the_admin_has_no_door_of_its_own(client: Client) -> None:
+    answer = client.get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/accounts/login/?next=/admin/")
+    client.force_login(UserFactory())
+    assert client.get("/admin/", follow=True).status_code == 403
