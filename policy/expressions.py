@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python import cel
 
 MAX_LENGTH = 4096
 _WHERE = re.compile(r"<input>:(\d+):(\d+): (.*)")
@@ -81,7 +81,7 @@ def _compiled(source: str, variables: frozenset[str]) -> Expression:
 
 @functools.lru_cache(maxsize=64)
 def _environment(variables: frozenset[str]) -> Any:
-    return cel.NewEnv(variables={name: cel.Type.DYN for name in variables})
+    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
 
 
 def _names(source: str) -> frozenset[str]:

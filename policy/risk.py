@@ -73,7 +73,7 @@ def _judge(step: Mapping[str, Any], context: PolicyContext, look: Callable[[str]
     try:
         seen = look(context.workspace_root or "")
         return _verdict(step, context, list(_matches(step, seen, context)))
-    except Exception:
+    except Exception:  # noqa: BLE001
         # A fault of ours must stop the step, not the run's engine.
         _log.exception("A step could not be judged.")
         reason = Reason(

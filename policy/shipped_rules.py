@@ -28,20 +28,35 @@ def _deny(name: str, why: str, *classes: str) -> Rule:
 SHIPPED = RuleSet(
     (
         # A gate that cries wolf gets clicked through: everyday work is free.
-        _allow("everyday", "low", "Reading, printing and the step's own outputs are free.", "compute", "read", "scratch"),
+        _allow(
+            "everyday", "low", "Reading, printing and the step's own outputs are free.",
+            "compute", "read", "scratch",
+        ),
         _allow("checks", "low", "Tests, linters and builds of the project are free.", "check"),
-        _allow("workspace-changes", "medium", "Changes in the run's own workspace stay there to be reviewed.", "write", "commit"),
+        _allow(
+            "workspace-changes", "medium", "Changes in the run's own workspace stay there to be reviewed.",
+            "write", "commit",
+        ),
         _allow("decisions", "low", "An approval step asks by itself.", "approval_step"),
         _allow("validation", "low", "Checks of files and values only look.", "validation"),
         _allow("simulated-agent", "low", "A simulated agent reaches nobody.", "agent_simulated"),
-        _allow("agents", "medium", "An agent's tool calls are judged one by one.", "agent_step", "agent_changes", "tool_call"),
+        _allow(
+            "agents", "medium", "An agent's tool calls are judged one by one.",
+            "agent_step", "agent_changes", "tool_call",
+        ),
         _allow("secrets", "medium", "A step may use the secrets it names.", "secrets_used"),
         # Not known to be safe, or felt beyond the workspace: people look first.
         _ask("not-understood", "high", "What can't be understood doesn't run unseen.", "unknown", "code"),
         _ask("deletions", "medium", "Deleted files may not come back.", "delete"),
         _ask("protected-files", "high", "Tools act upon these files by themselves.", "protected_write"),
-        _ask("secrets-at-hand", "high", "Secrets don't belong in outputs.", "secret_read", "secret_variable", "environment_read"),
-        _ask("secrets-may-leave", "high", "A step with secrets reaches the network or isn't understood.", "secrets_exposed"),
+        _ask(
+            "secrets-at-hand", "high", "Secrets don't belong in outputs.",
+            "secret_read", "secret_variable", "environment_read",
+        ),
+        _ask(
+            "secrets-may-leave", "high", "A step with secrets reaches the network or isn't understood.",
+            "secrets_exposed",
+        ),
         _ask("environment", "high", "These variables decide what programs do.", "environment", "step_environment"),
         _ask("outside-the-workspace", "high", "Runs stay in their workspace.", "read_outside", "write_outside"),
         _ask("network", "high", "What leaves can't be called back.", "network"),
@@ -61,9 +76,15 @@ SHIPPED = RuleSet(
         # Nothing that a run in a workspace needs.
         _deny("not-bash", "Only valid bash runs.", "invalid", "oversized"),
         _deny("nothing-hidden", "What people approve is what runs.", "hidden"),
-        _deny("no-destruction", "No run may destroy the system, a home or its whole workspace.", "destroy", "device", "exhaustion"),
+        _deny(
+            "no-destruction", "No run may destroy the system, a home or its whole workspace.",
+            "destroy", "device", "exhaustion",
+        ),
         _deny("no-privileges", "Runs keep the rights they have.", "privilege"),
-        _deny("no-credentials", "Credentials of the machine and its people are out of reach.", "credentials", "exfiltration"),
+        _deny(
+            "no-credentials", "Credentials of the machine and its people are out of reach.",
+            "credentials", "exfiltration",
+        ),
         _deny("no-remote-code", "Code from the network is looked at first.", "remote_code", "reverse_shell"),
         _deny("no-persistence", "Nothing stays behind to run later.", "persistence", "system_write"),
         _deny("no-foreign-processes", "A run ends its own processes only.", "foreign_process"),

@@ -41,7 +41,10 @@ def read_line(
     if not line.strip():
         return LineFacts((), (Finding("invalid", "The command is empty."),))
     scope = _scope(root, cwd, environment | granted, granted)
-    Walk(source, record, classify).visit(source.root, scope)
+    try:
+        Walk(source, record, classify).visit(source.root, scope)
+    except RecursionError:
+        record.say("unknown", "Nested too deeply to be understood.")
     if not source.valid:
         record.say("invalid", "The command is not valid bash.")
     elif source.doubt:

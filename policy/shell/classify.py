@@ -11,7 +11,8 @@ import re
 from policy.shell import marks, paths
 from policy.shell.facts import CommandFacts
 from policy.shell.grammar import NotKnown, Used, examine
-from policy.shell.programs import KNOWN, SPECIAL, hostile
+from policy.shell.programs import hostile
+from policy.shell.programs.registry import KNOWN, SPECIAL
 from policy.shell.record import Record
 from policy.shell.scope import Scope, Values, harmless, settable
 from policy.shell.walk import Walk

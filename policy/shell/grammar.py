@@ -6,7 +6,8 @@ count as unknown. Tables are written in a small notation:
     -v --all         an option alone           -n:num --max=num   an option with a value (joined or next)
     --color[=data]   a value only after =      -#                 -5 as head and tail take it
 
-Kinds of values: data, num, word, read, list, write, delete, or the allowed words themselves (text|json, or =text where it is one).
+Kinds of values: data, num, word, read, list, write, delete, or the allowed words themselves (text|json, or =text
+where it is one).
 Operands are a sequence of kinds; one of them may repeat (`data read*`).
 """
 
@@ -135,7 +136,8 @@ def options(notation: str) -> dict[str, Option]:
     table: dict[str, Option] = {}
     for token in notation.split():
         found = _TOKEN.fullmatch(token)
-        assert found is not None, token
+        if found is None:
+            raise ValueError(f"The table of options holds {token!r}.")
         table[found[1]] = Option(found[1], found[3] or found[4] or "", bool(found[2]))
     return table
 
@@ -151,9 +153,9 @@ def _option_text(word: Word) -> str | None:
 
 
 def _operand(program: Program, word: Word, used: Used) -> None:
-    if not program.loose and any(value[:1] in marks.MAYBE_FLAG for value in word.values if value):
-        if not all(_number_alone(value) for value in word.values):
-            raise NotKnown(f"{word.raw} may turn out to be an option")
+    maybe = any(value[:1] in marks.MAYBE_FLAG for value in word.values if value)
+    if maybe and not program.loose and not all(_number_alone(value) for value in word.values):
+        raise NotKnown(f"{word.raw} may turn out to be an option")
     used.operands.append(word)
 
 
@@ -191,7 +193,7 @@ def _short(
         letters = letters[1:]
         if option is None:
             raise NotKnown(f"{marks.shown(text)} is not an option known to be harmless")
-        if not option.kind or option.optional and not letters:
+        if not option.kind or (option.optional and not letters):
             used.flags.setdefault(option.name, []).append(None)
         elif letters:
             _value(option, Word((letters,), letters), used, record, scope)

@@ -151,7 +151,7 @@ def _scratch(text: str, shown: str) -> Place:
 
 
 def _absolute(text: str, shown: str, root: str) -> Place:
-    escaped, path, parts = _resolved([], text)
+    _, path, parts = _resolved([], text)
     path = "/" + "/".join(parts)
     if path in NULL_DEVICES or re.fullmatch(r"/dev/fd/\d+", path):
         return Place("device", path)

@@ -95,7 +95,7 @@ def _read(record: Record, place: paths.Place, contents: bool) -> None:
         record.say("credentials", f"Reads credentials outside the workspace: {place.path}.")
     elif place.where == "outside":
         record.say("read_outside", f"Reads outside the workspace: {place.path}.")
-    elif contents and (place.secret or place.git and place.parts[-1].lower() == "config"):
+    elif contents and (place.secret or (place.git and place.parts[-1].lower() == "config")):
         record.say("secret_read", f"Reads a file that usually holds secrets: {place.path}.")
     else:
         record.say("read", "Reads inside the workspace.")

@@ -14,8 +14,8 @@ MANY: Values = (marks.MANY,)
 NUMBERS = ("CCDASH_RUN_NUMBER", "CCDASH_ATTEMPT", "CCDASH_TOKEN", "RANDOM", "LINENO", "PPID", "UID", "EUID")
 SLUGS = ("CCDASH_RUN_ID", "CCDASH_STEP_KEY", "CCDASH_PROJECT", "HOSTTYPE", "OSTYPE")
 KNOWN: Mapping[str, Values] = {
-    **{name: (marks.NUMBER,) for name in NUMBERS},
-    **{name: (marks.SLUG,) for name in SLUGS},
+    **dict.fromkeys(NUMBERS, (marks.NUMBER,)),
+    **dict.fromkeys(SLUGS, (marks.SLUG,)),
     # A run need not belong to a feature.
     "CCDASH_FEATURE": ("", marks.SLUG),
     "CCDASH_OUTPUT": (marks.OUTPUT,),
@@ -71,7 +71,9 @@ HARMLESS_ENVIRONMENT: Mapping[str, str] = {
     "SOURCE_DATE_EPOCH": r"\d+",
     "GIT_PAGER": r"cat",
     "PAGER": r"cat",
-    **dict.fromkeys(("LOG_LEVEL", "LOGLEVEL", "APP_ENV", "ENVIRONMENT", "RAILS_ENV", "RACK_ENV", "FLASK_ENV"), r"[\w-]*"),
+    **dict.fromkeys(
+        ("LOG_LEVEL", "LOGLEVEL", "APP_ENV", "ENVIRONMENT", "RAILS_ENV", "RACK_ENV", "FLASK_ENV"), r"[\w-]*"
+    ),
     **dict.fromkeys(("PORT", "SEED", "TEST", "TESTING", "HEADLESS", "FLASK_DEBUG", "JOBS", "TIMEOUT"), r"[\w.-]*"),
     "DJANGO_SETTINGS_MODULE": r"[A-Za-z]\w*(\.\w+)*",
 }

@@ -31,7 +31,7 @@ def _hides(character: str) -> bool:
     if category in _HIDDEN or category == "Cc" or character in _BLANK:
         return True
     # Variation selectors, and spaces that are no separators to the shell.
-    return category == "Zs" and character != " " or "\ufe00" <= character <= "\ufe0f"
+    return (category == "Zs" and character != " ") or "\ufe00" <= character <= "\ufe0f"
 
 
 def _name(character: str) -> str:

@@ -23,10 +23,33 @@ _EXPANSIONS = frozenset(
 _ANY_TEXT = frozenset({"string_content", "raw_string", "ansi_c_string", "heredoc_body", "heredoc_content", "comment"})
 # Their parts are whole words. A redirection may follow a word at once, but its number then belongs to the word.
 _OF_WORDS = frozenset(
-    {"command", "redirected_statement", "file_redirect", "herestring_redirect", "variable_assignment", "declaration_command"}
+    {
+        "command",
+        "redirected_statement",
+        "file_redirect",
+        "herestring_redirect",
+        "variable_assignment",
+        "declaration_command",
+    }
     | {"variable_assignments", "for_statement", "case_statement", "case_item", "unset_command", "program", "list"}
-    | {"pipeline", "do_group", "compound_statement", "subshell", "if_statement", "while_statement", "command_substitution"}
+    | {
+        "pipeline",
+        "do_group",
+        "compound_statement",
+        "subshell",
+        "if_statement",
+        "while_statement",
+        "command_substitution",
+    }
     | {"process_substitution", "negated_command", "elif_clause", "else_clause", "heredoc_redirect"}
+)
+# One without blanks: the parser takes `$ x` for one, the shell for a dollar and a word.
+_SIMPLE = re.compile(r"\$(?:[A-Za-z_]\w*|[0-9@*#?$!-])")
+# A bare new line ends them.
+_OF_ONE_LINE = frozenset({"command", "test_command", "declaration_command", "unset_command", "file_redirect"})
+# Their parts make one word.
+_UNBROKEN = frozenset(
+    {"simple_expansion", "concatenation", "variable_assignment", "brace_expression", "file_descriptor"}
 )
 _APART = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect", "heredoc_body", "heredoc_end"})
 MAX_NODES = 3000
@@ -71,12 +94,16 @@ def _inspect(source: Source) -> None:
         if seen > MAX_NODES:
             source.doubt = "has too many parts"
             return
-        if node.type in _EXPANSIONS:
+        if node.type in _EXPANSIONS and (node.type != "simple_expansion" or _SIMPLE.fullmatch(source.of(node))):
             source.expansions.setdefault(node.start_byte, node)
         if node.child_count:
             children = node.children
             if node.type in _OF_WORDS and _run_together(node.type, children):
                 source.doubt = "has words that run into each other"
+            if node.type in _UNBROKEN and _broken(children):
+                source.doubt = "has a word with blanks inside of it"
+            if node.type in _OF_ONE_LINE and _lines_apart(source, node, children):
+                source.doubt = "has a command that goes over a line's end"
             stack.extend(reversed(children))
             continue
         covered = _cover(source, node, covered)
@@ -90,11 +117,22 @@ def _run_together(kind: str, children: list[tree_sitter.Node]) -> bool:
         named = (left.is_named or left.type == "$") and right.is_named
         if (named or kind == "command") and right.type not in _APART and left.end_byte == right.start_byte:
             return True
-        if right.type == "file_redirect" and left.end_byte == right.start_byte:
-            # A number, or {name}, before the arrow is part of the redirection.
-            if right.children[0].is_named or left.text is None or left.text.endswith(b"}"):
-                return kind in ("command", "redirected_statement")
+        redirects = right.type == "file_redirect" and left.end_byte == right.start_byte
+        # A number, or {name}, before the arrow is part of the redirection.
+        if redirects and (right.children[0].is_named or (left.text or b"}").endswith(b"}")):
+            return kind in ("command", "redirected_statement")
     return False
+
+
+def _broken(children: list[tree_sitter.Node]) -> bool:
+    return any(left.end_byte != right.start_byte for left, right in itertools.pairwise(children))
+
+
+def _lines_apart(source: Source, node: tree_sitter.Node, children: list[tree_sitter.Node]) -> bool:
+    if node.type == "test_command" and children[0].type == "[[":
+        return False
+    gaps = (source.text[left.end_byte : right.start_byte] for left, right in itertools.pairwise(children))
+    return any("\n" in gap.replace("\\\n", "") for gap in gaps)
 
 
 def _cover(source: Source, node: tree_sitter.Node, covered: int) -> int:

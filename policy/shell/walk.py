@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tree_sitter
 
-from policy.shell import arithmetic, heredocs, marks, redirects, variables
+from policy.shell import arithmetic, branches, heredocs, marks, redirects, variables
 from policy.shell.record import Record
 from policy.shell.scope import MANY, Scope, Values, settable
 from policy.shell.source import Source
@@ -21,7 +21,6 @@ Node = tree_sitter.Node
 MAX_DEPTH = 24
 MAX_COMMANDS = 50
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
-_LOOPS = frozenset({"for_statement", "while_statement", "c_style_for_statement"})
 _SILENT = frozenset({"comment", ";", "&", "\n", "&&", "||", "|", "|&", "(", ")", "{", "}", ";;", "!", "do", "done"})
 
 
@@ -42,7 +41,7 @@ class Walk:
         """`scope` becomes what holds afterwards, come what may; what holds where it succeeded is handed back."""
         handler = _HANDLERS.get(node.type)
         if handler is None:
-            self._strange(node, scope)
+            self.strange(node, scope)
             return scope
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -66,7 +65,7 @@ class Walk:
                 succeeded = self.visit(node, scope)
         return succeeded
 
-    def _strange(self, node: Node, scope: Scope) -> None:
+    def strange(self, node: Node, scope: Scope) -> None:
         self.unknown(node, f"Uses a part of the shell that is not judged here ({node.type.replace('_', ' ')})")
         self.search(node, scope)
 
@@ -120,100 +119,11 @@ class Walk:
     def compound(self, node: Node, scope: Scope) -> Scope:
         if node.children and node.children[0].type == "((":
             self.record.say("compute", "Calculates.")
-            self._arithmetic(node, node.children[1:-1], scope)
+            self.calculate_all(node, node.children[1:-1], scope)
             return scope
         return self.each(node.children, scope)
 
-    def conditional(self, node: Node, scope: Scope) -> None:
-        """Each branch from where the conditions left off; after it any may have happened."""
-        started = scope.copy()
-        for child in node.children:
-            if child.type in ("elif_clause", "else_clause"):
-                branch = started.copy()
-                branch.join(scope)
-                self.each([part for part in child.children if part.type not in _WORDS_OF_IF], branch)
-                scope.join(branch)
-            elif child.type not in _WORDS_OF_IF:
-                branch = scope.copy()
-                self.each([child], branch)
-                scope.join(branch)
-
-    def case(self, node: Node, scope: Scope) -> None:
-        for child in node.children:
-            if child.type == "case_item":
-                branch = scope.copy()
-                self._case_item(child, branch)
-                scope.join(branch)
-            elif child.type not in ("case", "in", "esac", "\n", ";"):
-                self.words(child, scope)
-
-    def _case_item(self, node: Node, scope: Scope) -> None:
-        in_pattern = True
-        for child in node.children:
-            if child.type == ")":
-                in_pattern = False
-            elif in_pattern and child.type not in ("|", "("):
-                self._pattern(child, scope)
-            elif not in_pattern and child.type not in ("|", "(", ";;", ";&", ";;&", "\n", ";"):
-                self.visit(child, scope)
-
-    def _pattern(self, node: Node, scope: Scope) -> None:
-        if node.type not in ("word", "string", "raw_string", "number", "extglob_pattern", "concatenation"):
-            self._strange(node, scope)
-        elif re.search(r"[$`(]", self.source.of(node)):
-            self._strange(node, scope)
-
-    # Loops: the body may run again, so what it changes is not known when it starts
-
-    def loop(self, node: Node, scope: Scope) -> None:
-        before = scope.copy()
-        variables.widen(self.source, node, scope)
-        inside = scope.copy()
-        for child in node.children:
-            if child.type not in ("while", "until", "do_group", ";", "\n"):
-                self.visit(child, inside)
-        self._body(node, inside)
-        scope.join(inside)
-        scope.join(before)
-
-    def for_each(self, node: Node, scope: Scope) -> None:
-        if node.children[0].type != "for":
-            self._strange(node, scope)
-            return
-        name = self.source.of(node.children[1])
-        values = self._loop_values(node, scope)
-        variables.widen(self.source, node, scope)
-        inside = scope.copy()
-        if not settable(name, scope.environment):
-            self.record.say("environment", f"Sets {name}, which programs act upon.")
-        inside.variables[name] = values
-        self._body(node, inside)
-        scope.join(inside)
-
-    def _loop_values(self, node: Node, scope: Scope) -> Values:
-        found: list[str] = []
-        for child in node.children[3:] if len(node.children) > 2 and node.children[2].type == "in" else []:
-            if child.type in ("do_group", ";", "\n"):
-                continue
-            for word in self.words(child, scope):
-                found += [value.replace(marks.MANY, marks.ANY) for value in word.values]
-        return tuple(dict.fromkeys(found)) if 0 < len(found) <= 32 else MANY
-
-    def counting(self, node: Node, scope: Scope) -> None:
-        """for ((i = 0; i < 3; i++))"""
-        variables.widen(self.source, node, scope)
-        inside = scope.copy()
-        closing = next((at for at, child in enumerate(node.children) if child.type == "))"), 0)
-        self._arithmetic(node, node.children[2:closing], inside)
-        self._body(node, inside)
-        scope.join(inside)
-
-    def _body(self, node: Node, scope: Scope) -> None:
-        for child in node.children:
-            if child.type in ("do_group", "compound_statement"):
-                self.each(child.children, scope)
-
-    def _arithmetic(self, node: Node, parts: Iterable[Node], scope: Scope) -> None:
+    def calculate_all(self, node: Node, parts: Iterable[Node], scope: Scope) -> None:
         for part in parts:
             if part.type not in (";", ","):
                 self._calculate(part, scope)
@@ -252,8 +162,12 @@ class Walk:
         """Name and values of one assignment; an array or an element of one is not judged."""
         target, operator = node.children[0], node.children[1]
         name = self.source.of(target)
-        if target.type != "variable_name" or self.source.foreign(node.start_byte, node.start_byte + len(name)) or any(child.type == "array" for child in node.children):
-            self._strange(node, scope)
+        if (
+            target.type != "variable_name"
+            or self.source.foreign(node.start_byte, node.start_byte + len(name))
+            or any(child.type == "array" for child in node.children)
+        ):
+            self.strange(node, scope)
             return name, MANY
         if len(node.children) == 2:
             return name, ("",)
@@ -264,13 +178,13 @@ class Walk:
     def declaration(self, node: Node, scope: Scope) -> None:
         keyword = self.source.of(node.children[0])
         if keyword not in ("export", "local", "readonly", "declare", "typeset"):
-            self._strange(node, scope)
+            self.strange(node, scope)
             return
         for child in node.children[1:]:
             if child.type == "variable_assignment":
                 variables.declare(self, keyword, child, scope)
             elif child.type not in ("variable_name", *_SILENT) or keyword != "export":
-                self._strange(node, scope)
+                self.strange(node, scope)
             elif child.type == "variable_name":
                 name = self.source.of(child)
                 variables.export(self, name, scope.look_up(name), scope)
@@ -345,8 +259,8 @@ class Walk:
 
     def _single_bracket(self, node: Node, scope: Scope) -> None:
         inner = self.source.text[node.start_byte + 1 : node.end_byte - 1]
-        if re.search(r"[<>()|&;]", re.sub(r"\"[^\"`$]*\"|'[^']*'|\\[()<>]|\$\(\([\w+*/ -]*\)\)", "", inner)):
-            self._strange(node, scope)
+        if re.search(r"[<>()|&;\n]", re.sub(r"\"[^\"`$]*\"|'[^']*'|\\[()<>]|\$\(\([\w+*/ -]*\)\)", "", inner)):
+            self.strange(node, scope)
             return
         words: list[Word] = []
         for start, end in variables.leaves_as_words(self.source, node):
@@ -373,7 +287,7 @@ class Walk:
         kind = node.type
         if kind == "arithmetic_expansion":
             inner = [child for child in node.children if child.type not in ("$((", "))", "$[", "]")]
-            known = all([self._calculate(child, scope) for child in inner])
+            known = not [child for child in inner if not self._calculate(child, scope)]
             return (marks.NUMBER,) if known else MANY
         if kind in ("command_substitution", "process_substitution"):
             return self._substitution(node, scope, quoted)
@@ -405,9 +319,10 @@ def _bomb(source: Source, node: Node, name: str) -> bool:
 
 
 Nodes = Sequence[Node]
+# Judges one program: its words after the name, and the whole command as written.
+Judge = Callable[[Walk, list[Word], Scope, str], None]
 Classify = Callable[[Walk, list[Word], list[tuple[str, Values]], Scope, str], None]
 
-_WORDS_OF_IF = frozenset({"if", "then", "elif", "else", "fi", ";", "\n", "comment"})
 _OUTPUTS: dict[str, Values] = {
     "number": (marks.NUMBER,),
     "slug": (marks.SLUG,),
@@ -428,11 +343,11 @@ _HANDLERS: dict[str, Callable[[Walk, Node, Scope], Scope | None]] = {
     "program": Walk.program,
     "subshell": Walk.subshell,
     "compound_statement": Walk.compound,
-    "if_statement": Walk.conditional,
-    "case_statement": Walk.case,
-    "while_statement": Walk.loop,
-    "for_statement": Walk.for_each,
-    "c_style_for_statement": Walk.counting,
+    "if_statement": branches.conditional,
+    "case_statement": branches.case,
+    "while_statement": branches.repeated,
+    "for_statement": branches.for_each,
+    "c_style_for_statement": branches.counting,
     "function_definition": Walk.function,
     "variable_assignment": Walk.assignment,
     "variable_assignments": Walk.assignments,

@@ -171,10 +171,8 @@ class _Reader:
         elif character in "$`":
             self.expansion(quoted=True)
         else:
-            plain = re.compile(r'[^"\\$`]+').match(text, self.at, self.end)
-            assert plain is not None
-            self.add(plain[0])
-            self.at = plain.end()
+            self.at += 1
+            self.add(character)
 
     def dollar(self) -> None:
         following = self.source.text[self.at + 1 : self.at + 2] if self.at + 1 < self.end else ""

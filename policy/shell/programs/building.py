@@ -14,7 +14,7 @@ from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
 from policy.shell.record import Record
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _SAYS = "Runs the project's tests, checks or build."
@@ -156,14 +156,14 @@ _MAVEN = "-q -B -e -U -o -V -am -amd -T:word -pl:word -P:word --quiet --batch-mo
 
 _SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "cargo": {
-        **dict.fromkeys("test t build b check c doc bench clippy metadata tree nextest verify-project locate-project pkgid version".split(), _runs(_CARGO, "data*")),
+        **dict.fromkeys(["test", "t", "build", "b", "check", "c", "doc", "bench", "clippy", "metadata", "tree", "nextest", "verify-project", "locate-project", "pkgid", "version"], _runs(_CARGO, "data*")),
         "test": _runs(_CARGO + " --include-ignored --ignored --nocapture --test-threads=num --exact --skip=data --show-output", "data*"),
         "clippy": _runs(_CARGO + " --no-deps -D:word -W:word -A:word", "data*"),
         "fmt": Program("--all --check -q --quiet -p:word --message-format=word -v", "data*", "check", _SAYS, check=_must("--check")),
         "nextest": _runs(_CARGO + " -E:data --retries=num --no-capture --run-ignored=word --partition=word", "run|list data*"),
     },
     "go": {
-        **dict.fromkeys("test vet build list".split(), _runs(_GO, "name*", clusters=False)),
+        **dict.fromkeys(["test", "vet", "build", "list"], _runs(_GO, "name*", clusters=False)),
         "list": _runs("-m -json -f:data -deps -e -test", "name*", clusters=False),
         "mod": _runs("", "verify|graph|why data*"),
         "version": _runs("-m", "data*"),
@@ -200,7 +200,7 @@ def make(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     used = examine(Program(_MAKE, "data*"), queue, walk.record, scope)
     for word in used.operands:
         target = word.text
-        if target is None or "=" in target and not _MAKE_VARIABLES.fullmatch(target):
+        if target is None or ("=" in target and not _MAKE_VARIABLES.fullmatch(target)):
             raise NotKnown(f"{word.raw} sets a variable or is computed")
         if "=" not in target and not script_name(walk.record, target):
             raise NotKnown(f"the target {target[:60]} may do anything")
@@ -272,7 +272,7 @@ def _through(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     walk.classify(walk, words, [], scope, text)
 
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     "make": make,
     "gmake": make,
     "gradle": gradle,

@@ -8,7 +8,7 @@ from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, examine
 from policy.shell.record import each_place
 from policy.shell.scope import MANY, Scope, settable
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _OPTIONS = re.compile(r"[-+][eunxfCv]*o?")
@@ -84,7 +84,7 @@ def look_up(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     walk.record.say("compute", "Looks up a program.")
 
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     "cd": change_folder,
     "set": set_options,
     "read": read_variable,

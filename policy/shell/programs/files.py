@@ -8,7 +8,7 @@ from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, examine, take
 from policy.shell.record import Record, deletes, each_place, reads, writes
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 
@@ -160,7 +160,7 @@ PROGRAMS: dict[str, Program] = {
     "sync": Program("", "", "compute", "Waits for the disk."),
 }  # fmt: skip
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     "ln": _link,
     "chmod": _permissions,
     "chown": _permissions,

@@ -13,7 +13,7 @@ from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, examine, take
 from policy.shell.record import Record, each_place, writes
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _LOOKS = """-# -p -u -s -U:num -n:num -G:data -S:data -L:data -M[=word] -C[=word] -B[=word] -R -w -b -a -z -m -c -i -E -F -P -g -r -t -1 -v -q -W -D
@@ -203,7 +203,10 @@ def git(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 
 # Subcommands that only look when a word says so.
-_NEEDS_WORD = frozenset({"list|show", "=list", "status|summary", "log", "show|exists"}) - {"status|summary", "show|exists"}
+_NEEDS_WORD = frozenset({"list|show", "=list", "status|summary", "log", "show|exists"}) - {
+    "status|summary",
+    "show|exists",
+}
 
 
 def _printed(name: str, used: Used) -> str:
@@ -320,4 +323,4 @@ _HARM: dict[str, tuple[str, str]] = {
     "send-email": ("network", "Sends mail."),
 }  # fmt: skip
 
-SPECIAL = {"git": functools.partial(git)}
+SPECIAL: dict[str, Judge] = {"git": functools.partial(git)}

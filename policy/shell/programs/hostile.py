@@ -43,9 +43,55 @@ NAMED: dict[str, tuple[str, str]] = {
     name: (kind, f"{says}: {name}.") for kind, (names, says) in _GROUPS.items() for name in names.split()
 }
 PROJECT_PROGRAMS = frozenset(
-    "pytest py.test mypy ruff flake8 pylint black isort tox nox coverage pyright bandit pre-commit lint-imports djlint"
-    " eslint prettier tsc jest vitest mocha stylelint biome playwright cypress next vite vue-tsc svelte-check ava tap xo"
-    " standard oxlint python python3 pip phpunit phpstan psalm phpcs pint vulture pyre codespell yamllint".split()
+    [
+        "pytest",
+        "py.test",
+        "mypy",
+        "ruff",
+        "flake8",
+        "pylint",
+        "black",
+        "isort",
+        "tox",
+        "nox",
+        "coverage",
+        "pyright",
+        "bandit",
+        "pre-commit",
+        "lint-imports",
+        "djlint",
+        "eslint",
+        "prettier",
+        "tsc",
+        "jest",
+        "vitest",
+        "mocha",
+        "stylelint",
+        "biome",
+        "playwright",
+        "cypress",
+        "next",
+        "vite",
+        "vue-tsc",
+        "svelte-check",
+        "ava",
+        "tap",
+        "xo",
+        "standard",
+        "oxlint",
+        "python",
+        "python3",
+        "pip",
+        "phpunit",
+        "phpstan",
+        "psalm",
+        "phpcs",
+        "pint",
+        "vulture",
+        "pyre",
+        "codespell",
+        "yamllint",
+    ]
 )
 _WORSE: dict[str, tuple[tuple[str, str, str], ...]] = {
     "docker": ((r"push|login", "publish", "Publishes an image or signs in to a registry."),),
@@ -116,7 +162,7 @@ _DESTRUCTIVE_SQL = re.compile(r"(?i)\b(drop|truncate|delete\s+from|alter)\b")
 
 def note(walk: Walk, program: str, words: list[Word], scope: Scope) -> None:
     """Adds what is known to be bad about it; the judge of the program still has its say."""
-    if program.startswith("mkfs.") or program.startswith("fsck."):
+    if program.startswith(("mkfs.", "fsck.")):
         walk.record.say("device", f"Works on devices or file systems: {program}.")
     if program in NAMED:
         walk.record.say(*NAMED[program])
@@ -143,7 +189,9 @@ def _sends(walk: Walk, words: list[Word], scope: Scope) -> None:
     for word in words:
         for value in word.values:
             tail = re.split("[=@<]", value)[-1]
-            if tail and any(place.secret and place.where == "inside" for place in each_place(Word((tail,), tail), scope)):
+            if tail and any(
+                place.secret and place.where == "inside" for place in each_place(Word((tail,), tail), scope)
+            ):
                 walk.record.say("secret_read", f"Names a file that usually holds secrets: {marks.shown(tail)}.")
 
 

@@ -10,7 +10,7 @@ from policy.shell.grammar import NotKnown, Program, examine, take
 from policy.shell.programs.building import PROGRAMS as RUNNERS
 from policy.shell.record import each_place
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _SAYS = "Runs the project's tests, checks or build."
@@ -154,10 +154,12 @@ def other(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         first in ("-c", "-l")
         and len(words) == 2
         and paths.place(words[1].values[0], scope.cwds[0], scope.root).where == "inside"
-        and text.split()[0] in ("php", "ruby")
+        and text.split(maxsplit=1)[0] in ("php", "ruby")
     ):
         # A syntax check: php -l, ruby -c.
-        walk.record.say("check" if (first, text.split()[0]) in (("-l", "php"), ("-c", "ruby")) else "code", _SAYS)
+        walk.record.say(
+            "check" if (first, text.split(maxsplit=1)[0]) in (("-l", "php"), ("-c", "ruby")) else "code", _SAYS
+        )
     else:
         code(walk, words, scope, text)
 
@@ -177,7 +179,7 @@ def source(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         raise NotKnown("it lacks a file")
 
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     **dict.fromkeys(("python", "python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python2", "pypy3"), python),
     **dict.fromkeys(("node", "nodejs"), node),
     **dict.fromkeys(("perl", "ruby", "php", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "bc", "dc", "ipython", "jupyter"), functools.partial(other)),

@@ -12,12 +12,24 @@ from policy.shell.programs.building import PROGRAMS as RUNNERS
 from policy.shell.programs.building import script_name
 from policy.shell.record import Record
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _SAYS = "Runs the project's tests, checks or build."
 _QUIET = frozenset(
-    {"--silent", "-s", "-q", "--quiet", "--if-present", "--verbose", "--loglevel=error", "--no-audit", "--no-fund", "-r", "--recursive"}
+    {
+        "--silent",
+        "-s",
+        "-q",
+        "--quiet",
+        "--if-present",
+        "--verbose",
+        "--loglevel=error",
+        "--no-audit",
+        "--no-fund",
+        "-r",
+        "--recursive",
+    }
 )
 _LOOKS = {
     "npm": "ls|list|outdated|view|explain|why|--version|-v|help|prefix|root|audit|fund|pkg|-h|--help|ping|search",
@@ -26,7 +38,7 @@ _LOOKS = {
     "bun": "--version|-v",
 }
 _ONLINE = frozenset({"outdated", "view", "audit", "search", "ping", "info", "fund"})
-_INSTALLS = frozenset("install i ci add in update up upgrade remove rm uninstall un link unlink rebuild dedupe prune dlx exec x create init import set setup global env self-update cache config set-script".split())  # fmt: skip
+_INSTALLS = frozenset(["install", "i", "ci", "add", "in", "update", "up", "upgrade", "remove", "rm", "uninstall", "un", "link", "unlink", "rebuild", "dedupe", "prune", "dlx", "exec", "x", "create", "init", "import", "set", "setup", "global", "env", "self-update", "cache", "config", "set-script"])  # fmt: skip
 _SENDS = frozenset(
     {"publish", "unpublish", "deprecate", "dist-tag", "owner", "access", "token", "login", "adduser", "logout", "stage"}
 )
@@ -187,7 +199,7 @@ def take_all(program: Program, words: list[Word], walk: Walk, scope: Scope) -> N
     walk.record.say("check", _SAYS)
 
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     **{name: functools.partial(node, name) for name in ("npm", "pnpm", "yarn")},
     "npx": npx,
     "pip": pip,

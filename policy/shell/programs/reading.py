@@ -8,7 +8,7 @@ from policy.shell import marks, paths
 from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
 from policy.shell.record import Record
 from policy.shell.scope import Scope
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 
@@ -47,13 +47,40 @@ def _between(mark: str) -> str:
 
 
 _ADDRESS = rf"(?:\d+|\$|/{_between('/')}I?|\d+~\d+)"
-_REPLACE = "(?:" + "|".join(rf"s{mark}{_between(mark)}(?:[^{mark}\\\n]|\\[^\n])*{mark}" for mark in (r"/", r"\|", "#", ",")) + r")[gpiI\d]*"
+_REPLACE = (
+    "(?:"
+    + "|".join(rf"s{mark}{_between(mark)}(?:[^{mark}\\\n]|\\[^\n])*{mark}" for mark in (r"/", r"\|", "#", ","))
+    + r")[gpiI\d]*"
+)
 _COMMAND = rf"(?:{_ADDRESS}(?:,(?:\+?\d+|{_ADDRESS}))?!?)?\s*(?:[pdqQ=]|[qQ]\d+|{_REPLACE})"
 _SED = re.compile(rf"{_COMMAND}(?:\s*;\s*{_COMMAND})*\s*;?")
 
 _AWK_FUNCTIONS = frozenset(
-    "length substr index split sub gsub match sprintf tolower toupper int sqrt exp log sin cos rand"
-    " print printf if while for exit".split()
+    [
+        "length",
+        "substr",
+        "index",
+        "split",
+        "sub",
+        "gsub",
+        "match",
+        "sprintf",
+        "tolower",
+        "toupper",
+        "int",
+        "sqrt",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "rand",
+        "print",
+        "printf",
+        "if",
+        "while",
+        "for",
+        "exit",
+    ]
 )
 # Texts and patterns, from left to right: a pattern stands only where no division could.
 _AWK_QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(^|[{}(,;!~&|\n])\s*/(?:[^/\\\n]|\\.)*/")
@@ -143,15 +170,57 @@ def _find_step(walk: Walk, queue: list[Word], scope: Scope, found: str) -> None:
 
 
 _FIND_ALONE = frozenset(
-    "( ) ! , -o -or -a -and -not -print -print0 -ls -empty -prune -depth -xdev -mount -daystart -true -false -quit -readable -writable -executable -follow -noleaf".split()
+    [
+        "(",
+        ")",
+        "!",
+        ",",
+        "-o",
+        "-or",
+        "-a",
+        "-and",
+        "-not",
+        "-print",
+        "-print0",
+        "-ls",
+        "-empty",
+        "-prune",
+        "-depth",
+        "-xdev",
+        "-mount",
+        "-daystart",
+        "-true",
+        "-false",
+        "-quit",
+        "-readable",
+        "-writable",
+        "-executable",
+        "-follow",
+        "-noleaf",
+    ]
 )
 _FIND_VALUED = {
     **dict.fromkeys(
-        "-name -iname -path -ipath -wholename -iwholename -regex -iregex -regextype -printf -lname".split(), "data"
+        [
+            "-name",
+            "-iname",
+            "-path",
+            "-ipath",
+            "-wholename",
+            "-iwholename",
+            "-regex",
+            "-iregex",
+            "-regextype",
+            "-printf",
+            "-lname",
+        ],
+        "data",
     ),
-    **dict.fromkeys("-type -xtype -perm -user -group".split(), "data"),
-    **dict.fromkeys("-size -mtime -mmin -atime -amin -ctime -cmin -maxdepth -mindepth -links".split(), "data"),
-    **dict.fromkeys("-newer -anewer -cnewer -samefile".split(), "list"),
+    **dict.fromkeys(["-type", "-xtype", "-perm", "-user", "-group"], "data"),
+    **dict.fromkeys(
+        ["-size", "-mtime", "-mmin", "-atime", "-amin", "-ctime", "-cmin", "-maxdepth", "-mindepth", "-links"], "data"
+    ),
+    **dict.fromkeys(["-newer", "-anewer", "-cnewer", "-samefile"], "list"),
 }
 
 
@@ -167,7 +236,7 @@ def date(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         scope,
     )
     shape = used.operands[0].text if used.operands else ""
-    if shape is None or shape and not shape.startswith("+"):
+    if shape is None or (shape and not shape.startswith("+")):
         raise NotKnown("it would set the clock")
     walk.record.say("compute", "Prints the time.")
     walk.output = (
@@ -195,7 +264,7 @@ def print_text(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 def print_formatted(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """printf; -v sets a variable, and an index in its name is calculated."""
-    if words and (words[0].text is None and words[0].maybe_flag or (words[0].text or "").startswith("-v")):
+    if words and ((words[0].text is None and words[0].maybe_flag) or (words[0].text or "").startswith("-v")):
         raise NotKnown("it may set a variable")
     walk.record.say("compute", "Prints text.")
 
@@ -208,6 +277,16 @@ def test(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     if any("[" in value for word in words for value in word.values):
         raise NotKnown("an index may be calculated")
     walk.record.say("compute", "Tests a condition.")
+
+
+def _jq(used: Used, record: Record, scope: Scope) -> None:
+    program = used.operands[0].text if used.operands else "."
+    if program is None or re.search(
+        r"\b(env|input_filename|import|include|modulemeta|debug|get_search_list)\b|\$ENV|\$__", program
+    ):
+        raise NotKnown("its program reads more than its files")
+    take_operands("data read*", used.operands, record, scope)
+    record.say("read", "Reads inside the workspace.")
 
 
 _COUNTED = "-n:num --lines=num -c:num --bytes=num -q --quiet --silent -v --verbose -z --zero-terminated"
@@ -292,9 +371,9 @@ PROGRAMS: dict[str, Program] = {
     "xxd": Program("-p -l:num -s:num -c:num -g:num -u -b -i", "read", "read", "Reads inside the workspace."),
     "strings": Program("-a -n:num -t:word -e:word", "read*", "read", "Reads inside the workspace."),
     "base64": Program("-d -D -i -w:num --decode --wrap=num --ignore-garbage", "read", "read", "Reads inside the workspace."),
-    **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.") for name in "md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum".split()},
+    **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.") for name in ["md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum", "sum"]},
     "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
-    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=lambda used, record, scope: _jq(used, record, scope)),
+    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=_jq),
     "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=_sed),
     **{name: Program("-F:data -v:word", check=_awk) for name in ("awk", "gawk", "mawk")},
     "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
@@ -302,14 +381,11 @@ PROGRAMS: dict[str, Program] = {
 }  # fmt: skip
 
 
-def _jq(used: Used, record: Record, scope: Scope) -> None:
-    program = used.operands[0].text if used.operands else "."
-    if program is None or re.search(
-        r"\b(env|input_filename|import|include|modulemeta|debug|get_search_list)\b|\$ENV|\$__", program
-    ):
-        raise NotKnown("its program reads more than its files")
-    take_operands("data read*", used.operands, record, scope)
-    record.say("read", "Reads inside the workspace.")
-
-
-SPECIAL = {"echo": print_text, "find": find, "date": date, "pwd": print_folder, "printf": print_formatted, "test": test}
+SPECIAL: dict[str, Judge] = {
+    "echo": print_text,
+    "find": find,
+    "date": date,
+    "pwd": print_folder,
+    "printf": print_formatted,
+    "test": test,
+}

@@ -13,14 +13,34 @@ from policy.shell.programs import builtins
 from policy.shell.scope import Scope, harmless
 from policy.shell.screen import screen
 from policy.shell.source import parse as parse_line
-from policy.shell.walk import Walk
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 _DURATION = re.compile(r"\d+(\.\d+)?[smhd]?")
 _POSIX_DIFFERS = re.compile(r"\$'|\[\[|[{}]|<<<|&>|>&\s*[^\d\s-]|\|&|\(\(|\bfunction\b|\bsource\b|<\(|>\(|\$\"|=~")
 # Programs that only read and have no option that does more: fine with whatever names are found for them.
 _READERS = frozenset(
-    "cat head tail wc ls stat file grep egrep fgrep basename dirname echo md5sum sha1sum sha256sum du nl readlink".split()
+    [
+        "cat",
+        "head",
+        "tail",
+        "wc",
+        "ls",
+        "stat",
+        "file",
+        "grep",
+        "egrep",
+        "fgrep",
+        "basename",
+        "dirname",
+        "echo",
+        "md5sum",
+        "sha1sum",
+        "sha256sum",
+        "du",
+        "nl",
+        "readlink",
+    ]
 )
 
 
@@ -218,7 +238,7 @@ def unjudged(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     raise NotKnown("it runs another program")
 
 
-SPECIAL = {
+SPECIAL: dict[str, Judge] = {
     "timeout": functools.partial(simple, "-k:word -s:word --kill-after=word --signal=word --preserve-status --foreground -v --verbose", 1, False),
     "nice": functools.partial(simple, "-n:num --adjustment=num -#", 0, False),
     "ionice": functools.partial(simple, "-c:num -n:num -t", 0, False),
