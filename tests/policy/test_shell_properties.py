@@ -10,7 +10,7 @@ from tests.policy import corpus
 from tests.policy.judging import judge
 
 UNSAFE = [line for _, line in corpus.unsafe()]
-GRAMMAR = frozenset("if for while case select function coproc until let cd set".split())
+GRAMMAR = frozenset(["if", "for", "while", "case", "select", "function", "coproc", "until", "let", "cd", "set"])
 
 
 def plain(line: str) -> bool:
