@@ -31,7 +31,7 @@ def act(
     *,
     limit: int = bodies.MAX_BODY,
 ) -> Answer:
-    """Let the engine do it. It audits what it refuses; where the state of things is why, the answer tells that state."""
+    """Let the engine do it; it audits what it refuses. Where the state of things is why, the answer tells it."""
     by, body = asker(request), bodies.read_body(request, shape, limit=limit)
 
     def effect() -> Answer:

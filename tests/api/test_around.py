@@ -174,3 +174,16 @@ def test_providers_say_what_they_can_do_and_whether_they_are_configured(linus: C
     assert told["openai"]["configured"] is False
     for provider in told.values():
         answers.Provider.model_validate(provider)
+
+
+def test_what_was_refused_leaves_nothing_behind_that_the_next_run_could_be_taken_for(team: Team, ada: Caller) -> None:
+    folder, team.project.path = team.project.path, "/nowhere/at/all"
+    team.project.save()
+    problem_of(ada.post("/runs", command(team, "echo first")), 409)
+    team.project.path = folder
+    team.project.save()
+    told = ada.post("/runs", command(team, "echo second")).json()
+    assert told["steps"][0]["name"] == "echo second"
+    assignment = runs.start(WorkflowRun.objects.get(pk=told["id"]))
+    assert assignment is not None
+    assert assignment.definition["command"] == "echo second"

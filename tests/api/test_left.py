@@ -46,7 +46,7 @@ def keep(run: WorkflowRun, key: str, data: bytes, **columns: Any) -> Artifact:
     step = runs.step_of(run, key)
     return Artifact.objects.create(
         run=run, step_run=step, attempt=step.attempts.get(), sha256=stored.sha256, size=stored.size, kind="file",
-        created_at=timezone.now(), **{"name": "result", "path": "out/result.html", "lineage": {"commit": "abc"}, **columns},
+        created_at=timezone.now(), lineage={"commit": "abc"}, **{"name": "result", "path": "out/result.html", **columns},
     )  # fmt: skip
 
 
