@@ -4,6 +4,7 @@
 (() => {
   const WORDS = { live: "Live", "catching-up": "Catching up", paused: "Paused", offline: "Offline, trying again", closed: "Offline" };
   const POLL_AFTER = 3;
+  const EVENTS_SHOWN = 200;
   let socket = null;
   let failures = 0;
   let paused = false;
@@ -22,6 +23,7 @@
 
   function connect(url) {
     const address = new URL(url);
+    new URLSearchParams(location.search).forEach((value, name) => address.searchParams.set(name, value));
     address.searchParams.set("after", cursor());
     show("catching-up");
     socket = new WebSocket(address);
@@ -33,6 +35,13 @@
     return selector ? document.querySelector(selector) : document.getElementById(element.id);
   };
   const isShown = (element) => element.firstElementChild?.id && document.getElementById(element.firstElementChild.id);
+  // Lines of a log go where it ends; a page that shows another part of it asks for them when its reader gets there.
+  const isApart = (element) => {
+    const block = element.querySelector(".log-block");
+    if (!block) return false;
+    const last = Number([...targetOf(element).querySelectorAll(".log-block")].at(-1)?.dataset.last || 0);
+    return Number(block.dataset.first) !== last + 1;
+  };
   const isInsertion = (element) => (element.getAttribute("hx-swap-oob") || "").includes(":");
 
   // A message names everything that changed; a page keeps what it shows and ignores the rest.
@@ -40,7 +49,7 @@
     const parsed = document.createElement("template");
     parsed.innerHTML = text;
     [...parsed.content.children].forEach((element) => {
-      if (!targetOf(element) || (isInsertion(element) && isShown(element))) element.remove();
+      if (!targetOf(element) || (isInsertion(element) && (isShown(element) || isApart(element)))) element.remove();
     });
     return parsed.innerHTML;
   }
@@ -48,7 +57,24 @@
   function changedSteps(text) {
     const parsed = document.createElement("template");
     parsed.innerHTML = text;
-    return [...parsed.content.querySelectorAll("[data-step]")].map((element) => element.dataset.step);
+    const found = [...parsed.content.querySelectorAll("[data-step], [data-of-step]")];
+    return found.map((element) => element.dataset.step || element.dataset.ofStep);
+  }
+
+  function say(message) {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  }
+
+  // What is looked at, so that the socket sends its log: nothing else comes of it.
+  function sayWhatIsShown() {
+    const log = document.querySelector("[data-log]");
+    const last = [...(log?.querySelectorAll(".log-block") || [])].at(-1)?.dataset.last;
+    say({ asked: location.search, line: log ? Number(last || 0) : null });
+  }
+
+  function trim() {
+    const events = document.getElementById("events");
+    while (events?.children.length > EVENTS_SHOWN) events.lastElementChild.remove();
   }
 
   function tell(steps) {
@@ -64,9 +90,17 @@
   Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !isDirty(node) && !node.matches?.("[data-log]");
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details"));
 
-  document.addEventListener("htmx:wsOpen", () => { failures = 0; });
+  document.addEventListener("htmx:wsOpen", () => {
+    failures = 0;
+    show("live");
+    sayWhatIsShown();
+  });
+  document.addEventListener("htmx:afterSettle", sayWhatIsShown);
+  document.addEventListener("log:shown", sayWhatIsShown);
   document.addEventListener("htmx:wsAfterMessage", (event) => {
     show("live");
+    say({ read: true });
+    trim();
     tell(changedSteps(event.detail.message));
   });
   document.addEventListener("htmx:wsClose", (event) => {
@@ -82,11 +116,17 @@
     const url = document.getElementById("live")?.dataset.pollUrl;
     clearTimeout(again);
     if (!url || paused || failures < POLL_AFTER) return;
-    htmx.ajax("GET", `${url}?after=${cursor()}`, { target: "#live", swap: "none" }).finally(() => {
+    const wanted = new URLSearchParams(location.search);
+    wanted.set("after", cursor());
+    htmx.ajax("GET", `${url}?${wanted}`, { target: "#live", swap: "none" }).finally(() => {
       again = setTimeout(poll, 3000);
       tell([]);
     });
   }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "live") event.detail.serverResponse = keepWhatIsHere(event.detail.serverResponse);
+  });
 
   function toggle() {
     const element = document.getElementById("live");

@@ -80,13 +80,21 @@ class Log {
     this.scroll = root.querySelector("[data-log-scroll]");
     this.following = !root.dataset.chosen;
     this.busy = false;
-    root.querySelectorAll(".log-block").forEach(paintBlock);
+    this.lines = root.querySelector(".log-lines");
+    this.paint();
     this.restoreOptions();
     this.scroll.addEventListener("scroll", () => this.scrolled(), { passive: true });
     root.addEventListener("click", (event) => this.clicked(event));
     if (root.dataset.chosen) this.showLine(root.dataset.chosen);
     else this.toEnd();
     this.drawFollow();
+  }
+
+  paint() {
+    this.lines.querySelectorAll(".log-block:not([data-painted])").forEach((block) => {
+      block.dataset.painted = "";
+      paintBlock(block);
+    });
   }
 
   get blocks() { return [...this.scroll.querySelectorAll(".log-block")]; }
@@ -119,7 +127,6 @@ class Log {
     const parsed = document.createElement("template");
     parsed.innerHTML = await answer.text();
     const block = parsed.content.querySelector(".log-block");
-    if (block) paintBlock(block);
     return block;
   }
 
@@ -140,6 +147,7 @@ class Log {
       if (!block?.children.length) return;
       const height = this.scroll.scrollHeight;
       this.blocks[0].before(block);
+      this.paint();
       this.scroll.scrollTop += this.scroll.scrollHeight - height;
       this.before = this.scroll.scrollTop;
       this.drawEarlier();
@@ -153,16 +161,20 @@ class Log {
       if (!("open" in block.dataset)) delete this.root.dataset.open;
       if (!block.children.length) return;
       this.scroll.querySelector("[data-log-empty]")?.remove();
-      const place = this.blocks.at(-1);
-      if (place) place.after(block);
-      else this.scroll.append(block);
+      // The socket may have been faster.
+      if (Number(block.dataset.first) !== this.last + 1) return;
+      this.lines.append(block);
+      this.paint();
       if (this.following) this.toEnd();
     });
   }
 
   // The counter in the bar is the bell: the socket redraws it, and what is missing is fetched.
   async check() {
+    this.paint();
+    if (this.last) this.scroll.querySelector("[data-log-empty]")?.remove();
     if (this.following && this.last < this.total) await this.later();
+    else if (this.following) this.toEnd();
     this.drawFollow();
   }
 
@@ -197,7 +209,8 @@ class Log {
       const block = await this.fetchBlock({ after: Math.max(0, line - PAGE / 2), limit: PAGE });
       if (!block) return;
       this.blocks.forEach((old) => old.remove());
-      this.scroll.append(block);
+      this.lines.append(block);
+      this.paint();
     });
   }
 

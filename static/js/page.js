@@ -37,6 +37,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "sheet-content" && !sheet.open) sheet.showModal();
 });
 
+// What was asked in the dialog is done: the page behind it shows the rest.
+document.addEventListener("sheet:done", () => document.getElementById("sheet").close());
+
 // Good news goes away by itself; errors stay until they are read.
 function expire(flash) {
   if (flash.dataset.flash !== "error" && flash.dataset.flash !== "warning") setTimeout(() => flash.remove(), 8000);

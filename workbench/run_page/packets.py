@@ -1,0 +1,227 @@
+"""The packet of a decision: what would run, why it is asked, what was tried, who said what, and the form.
+
+Facts of the system and words of an agent stand apart. What is shown is what the digest stands for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.models import Artifact, Event, ExecutionRun, StepRun
+from orchestration.reading.approvals import decisions_of
+from orchestration.reading.plain import reasons
+from policy.models import Approval
+from policy.models.approvals import ApprovalKind
+from workbench.run_page import checks
+from workbench.run_page.asking import Asked, asked
+from workbench.run_page.view import RunView
+
+Data = dict[str, Any]
+RISKY = ("high", "critical")
+CODE = ("command", "prompt", "system", "env", "checks", "tools")
+LABELS = {
+    "command": "Command",
+    "prompt": "Prompt",
+    "system": "System prompt",
+    "instructions": "What to look at",
+    "cwd": "Folder",
+    "env": "Environment",
+    "secrets": "Secrets it is given",
+    "provider": "Provider",
+    "model": "Model",
+    "tools": "Tools it is given",
+    "context": "Documents",
+    "checks": "Checks",
+    "timeout_seconds": "At most, in seconds",
+}
+FIRST = ("command", "prompt", "instructions", "checks")
+KINDS = {
+    ApprovalKind.CHECKPOINT: "A checkpoint of the plan",
+    ApprovalKind.POLICY: "A rule asks for a decision",
+    ApprovalKind.SKIP: "Somebody wants to skip this step",
+    ApprovalKind.OVERRIDE: "A denial would be overridden",
+    ApprovalKind.REPLAN: "The plan would be changed",
+    ApprovalKind.BUDGET: "The budget is used up",
+}
+
+
+def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) -> Data:
+    """For `_packet.html`. `form`: what was typed, and why it was not taken."""
+    approval = one.approval
+    given = form or {}
+    decisions = decisions_of([approval.pk]).get(approval.pk, [])
+    return {
+        "id": str(approval.pk),
+        "step": {"key": one.key, "name": one.name, "url": view.step_url(one.key, panel="approval")},
+        "title": f"Skip {one.name}" if approval.kind == ApprovalKind.SKIP else one.name,
+        "kind_label": KINDS.get(ApprovalKind(approval.kind), approval.get_kind_display()),
+        "state": approval.state,
+        "risk": approval.risk,
+        "level": approval.level,
+        "requested_at": approval.requested_at,
+        "requested_by": approval.requested_by.get_username() if approval.requested_by else "",
+        "expires_at": approval.expires_at if approval.state == "pending" else None,
+        "what": what(approval),
+        "reasons": reasons(approval.reasons),
+        "inputs": _pairs(approval.facts.get("inputs", {})),
+        **_history(view, one.key),
+        **_agent(view, one.key),
+        **_fate(view, one, approval),
+        "quorum": approval.quorum,
+        "votes": decisions,
+        "missing": one.missing,
+        "digest": approval.digest,
+        "may_decide": one.may_decide,
+        "why_not": _why_not(one),
+        "needs_password": one.needs_password,
+        "type_digest": approval.digest[:8] if approval.level == "elevated" else "",
+        "decide_url": view.part("decision", approval.pk),
+        "form_error": given.get("error", ""),
+        "reason_given": given.get("reason", ""),
+    }
+
+
+def packets_of_step(view: RunView, row: Data) -> list[Data]:
+    """All requests that were ever made for this step, newest first."""
+    found = Approval.objects.filter(subject=f"step:{row['id']}").select_related("project", "requested_by")
+    return [packet(view, asked(view, approval, row["key"])) for approval in found.order_by("-requested_at")[:10]]
+
+
+def what(approval: Approval) -> list[Data]:
+    """The facts under the digest that a person can judge; the rest is in the step's definition."""
+    if skip := approval.facts.get("skip"):
+        return _skip(skip)
+    step = approval.facts.get("step", {})
+    names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
+    return [
+        {"label": LABELS[name], "value": in_words(name, step[name]), "code": name in CODE}
+        for name in names
+        if step.get(name) not in (None, "", [], {})
+    ]
+
+
+def _skip(skip: Mapping[str, Any]) -> list[Data]:
+    shown = {
+        "Reason": skip.get("reason"),
+        "Evidence": skip.get("evidence"),
+        "Outputs": _lines(skip.get("outputs") or {}),
+    }
+    return [{"label": label, "value": value, "code": label == "Outputs"} for label, value in shown.items() if value]
+
+
+def in_words(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _lines(value)
+    if name == "checks":
+        return "\n".join(_check(check) for check in value)
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    named = f"{check['name']}: " if check.get("name") else ""
+    rest = {k: v for k, v in check.items() if k not in ("name", "kind", "required")}
+    return f"{named}{check.get('kind')} {json.dumps(rest, ensure_ascii=False)}"
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in values.items())
+
+
+def _pairs(values: Mapping[str, Any]) -> list[Data]:
+    return [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in values.items()]
+
+
+def _history(view: RunView, key: str) -> Data:
+    """What happened before: earlier attempts, checks of the steps in front, what the run has changed so far."""
+    row = view.by_key[key]
+    earlier = list(
+        ExecutionRun.objects.filter(step_run=row["id"]).exclude(finished_at=None).values("number", "outcome", "error")
+    )
+    return {
+        "attempts": earlier,
+        "checks": checks.checks_of(view, _before(view, key)),
+        "diff": _changed(view),
+        "cost_usd": view.run.cost_usd,
+    }
+
+
+def _before(view: RunView, key: str) -> list[Data]:
+    """The steps that this one rests on, however far back."""
+    graph, keys = view.plan.graph, view.plan.keys
+    todo, seen = [view.plan.place[key]], set()
+    while todo:
+        for needed in graph.needs[todo.pop()]:
+            if needed not in seen:
+                seen.add(needed)
+                todo.append(needed)
+    return [view.by_key[keys[place]] for place in sorted(seen) if keys[place] in view.by_key]
+
+
+def _changed(view: RunView) -> Data | None:
+    found = (
+        Artifact.objects.filter(run=view.run, kind="diff").order_by("-created_at").values("lineage", "step_run__key")
+    )
+    rows = list(found[:200])
+    if not rows:
+        return None
+    return {
+        "files": sum(int(row["lineage"].get("files", 0)) for row in rows),
+        "additions": sum(int(row["lineage"].get("insertions", 0)) for row in rows),
+        "deletions": sum(int(row["lineage"].get("deletions", 0)) for row in rows),
+        "url": view.step_url(rows[0]["step_run__key"], panel="diff"),
+    }
+
+
+def _agent(view: RunView, key: str) -> Data:
+    """The last words of the agents in front of this gate; a model's, so never mixed with facts."""
+    agents = [row for row in _before(view, key) if row["type"] == "sdk"]
+    if not agents:
+        return {"agent_words": "", "agent_name": ""}
+    keys = [row["key"] for row in agents]
+    said = Event.objects.filter(run=view.run, type="agent.turn.finished", step_key__in=keys).order_by("-sequence_no")
+    found = next((event for event in said.values("step_key", "data")[:5] if event["data"].get("text")), None)
+    if found is None:
+        return {"agent_words": "", "agent_name": ""}
+    return {"agent_words": found["data"]["text"], "agent_name": view.name(found["step_key"])}
+
+
+def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
+    if approval.state != "pending":
+        return {}
+    if approval.kind == ApprovalKind.SKIP:
+        return {
+            "on_approve": "The step is skipped, and what waits for it goes on.",
+            "on_reject": "The step counts as failed; it can be retried.",
+        }
+    after = [view.plan.keys[place] for place in view.plan.graph.dependants[view.plan.place[one.key]]]
+    names = ", ".join(view.name(key) for key in after[:3]) + (f" and {len(after) - 3} more" if len(after) > 3 else "")
+    skips = view.definition(one.key).get("on_reject") == "skip"
+    starts = f"{names} can start." if names else "the run can end."
+    approve = f"“{one.name}” runs as shown." if view.by_key[one.key]["type"] != "approval" else _capital(starts)
+    reject = (
+        "The step is skipped." if skips else f"“{one.name}” fails" + (f"; {names} will not start." if names else ".")
+    )
+    more = f" It needs {one.missing - 1} more after yours." if one.missing > 1 else ""
+    return {"on_approve": approve + more, "on_reject": reject}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _why_not(one: Asked) -> str:
+    if one.may_decide or one.approval.state != "pending":
+        return ""
+    return f"{one.standing} It can be decided by {one.deciders}.".strip()
+
+
+def step_of_approval(approval: Approval) -> StepRun | None:
+    """The step run that an approval is for, with its run."""
+    kind, _, number = approval.subject.partition(":")
+    if kind != "step" or not number.isdecimal():
+        return None
+    return StepRun.objects.select_related("run__project").filter(pk=int(number)).first()

@@ -1,0 +1,71 @@
+"""A unified diff as files and lines for `_diff.html`. What is too long is cut, and the page says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from orchestration.artifacts import ArtifactMissing, ArtifactStore
+from orchestration.models import Artifact
+
+Data = dict[str, Any]
+READ = 400_000
+LINES = 3000
+LONGEST = 500
+OPEN_FILES = 5
+HEADERS = ("--- ", "+++ ", "index ", "new file", "deleted file", "old mode", "new mode", "similarity", "rename ")
+
+
+def diff_of(artifact: Artifact | None, download_url: str) -> Data | None:
+    if artifact is None:
+        return None
+    try:
+        text = ArtifactStore(Path(settings.ARTIFACTS_DIR)).read(artifact.sha256, READ).decode("utf-8", "replace")
+    except (ArtifactMissing, OSError):
+        return None
+    files, cut = parse(text)
+    told = artifact.lineage
+    return {
+        "files": files,
+        "additions": told.get("insertions", sum(file["additions"] for file in files)),
+        "deletions": told.get("deletions", sum(file["deletions"] for file in files)),
+        "cut": cut or artifact.size > READ or bool(told.get("truncated")),
+        "download_url": download_url,
+    }
+
+
+def parse(text: str) -> tuple[list[Data], bool]:
+    files: list[Data] = []
+    lines = text.split("\n")
+    for line in lines[:LINES]:
+        if line.startswith("diff --git "):
+            files.append(_file(line, len(files)))
+        elif files:
+            _add(files[-1], line)
+    return [_counted(file) for file in files], len(lines) > LINES
+
+
+def _file(line: str, before: int) -> Data:
+    path = line.rpartition(" b/")[2] or line.removeprefix("diff --git ")
+    return {"path": path.strip('"'), "lines": [], "open": before < OPEN_FILES}
+
+
+def _add(file: Data, line: str) -> None:
+    if not file["lines"] and line.startswith(HEADERS):
+        return
+    if not file["lines"] and not line.startswith(("@@", "Binary")):
+        return
+    file["lines"].append({"kind": _kind(line), "text": line[:LONGEST]})
+
+
+def _kind(line: str) -> str:
+    return {"+": "added", "-": "removed", "@": "hunk"}.get(line[:1], "same")
+
+
+def _counted(file: Data) -> Data:
+    lines: Iterable[Data] = file["lines"]
+    kinds = [line["kind"] for line in lines]
+    return {**file, "additions": kinds.count("added"), "deletions": kinds.count("removed")}

@@ -1,0 +1,205 @@
+"""What people do to a run: a sheet that says what would happen, then the engine. Dialog with HTMX, page without.
+
+The sheet carries a digest of what it said, and a key of its own: a second press of the same form changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+
+from orchestration.api import idempotency
+from orchestration.api.rendering import Answer
+from orchestration.engine import controlling, door, replanning
+from orchestration.engine.errors import EngineError, NotFound, WrongState
+from orchestration.models import WorkflowVersion
+from orchestration.plan_text import write_yaml
+from orchestration.reading import impacts
+from orchestration.schema import InvalidPlan
+from policy import access
+from policy.errors import PolicyError
+from workbench import fragments
+from workbench.middleware import problem_of, status_of
+from workbench.run_forms import OutputsForm, ReasonForm, ReplanForm, ResolveForm
+from workbench.run_page.view import Data, RunView, open_view
+from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
+from workbench.views.runs import view_of
+
+WITH_SHEET = ("retry-step", "skip-step", "resume", "replan", "cancel")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing people do: its words, what it asks, and who does it."""
+
+    title: str
+    verb: str
+    done: str
+    do: Callable[..., Any]
+    form: type[ReasonForm] = ReasonForm
+    of_step: bool = False
+    tone: str = "btn-primary"
+    sentence: str = ""
+
+
+def _replan(run_id: uuid.UUID, *, steps: list[Any], **more: Any) -> Any:
+    return replanning.replan_run(run_id, steps, **more)
+
+
+DEEDS = {
+    "pause": Deed(
+        "Pause the run", "Pause", "The run is paused; what is executing may finish.", controlling.pause_run,
+        sentence="Nothing new starts. Steps that are executing finish.",
+    ),
+    "resume": Deed(
+        "Resume the run", "Resume", "The run goes on.", controlling.resume_run,
+        sentence="The run goes on from its last checkpoint. Interrupted steps are done again.",
+    ),
+    "cancel": Deed(
+        "Cancel the run", "Cancel the run", "The run is being canceled.", controlling.cancel_run, tone="btn-bad",
+        sentence="Work that is executing is ended, with all its processes. This can't be taken back.",
+    ),
+    "retry-step": Deed(
+        "Retry {name}", "Retry", "{name} is tried again.", controlling.retry_step, of_step=True,
+    ),
+    "skip-step": Deed(
+        "Skip {name}", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm, of_step=True,
+        sentence="Steps that need it go on as if it were done. A risky step or a checkpoint is skipped only when another "
+        "person agrees.",
+    ),
+    "resolve-step": Deed(
+        "Say how {name} ended", "Record it", "{name} is resolved.", controlling.resolve_step, ResolveForm, of_step=True,
+        sentence="Look at what the step did before its worker was lost, then say how it ended.",
+    ),
+    "replan": Deed(
+        "Replan the run", "Replan", "The run has a new plan.", _replan, ReplanForm,
+        sentence="What has started is kept as it is; the rest is replaced and becomes the next version of the plan.",
+    ),
+}  # fmt: skip
+
+
+@page("GET", "POST")
+def run_action(request: HttpRequest, slug: str, number: int, action: str) -> HttpResponseBase:
+    """GET tells what it would do, POST does it."""
+    view = view_of(request, slug, int(number))
+    access.require(actor_of(request), access.Permission.LAUNCH, view.run.project)
+    deed, key = DEEDS[action], _step_key(request, view, DEEDS[action])
+    if request.method == "POST":
+        return _act(request, view, action, deed, key)
+    return _sheet(request, view, action, key, _form(view, deed, key))
+
+
+def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
+    key = request.POST.get("step_key") or request.GET.get("step_key", "")
+    if (key and key not in view.by_key) or (deed.of_step and not key):
+        raise NotFound("This run has no such step.")
+    return key
+
+
+def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) -> ReasonForm:
+    if issubclass(deed.form, OutputsForm):
+        return deed.form(data, promised=tuple(view.definition(key).get("outputs") or ()))
+    if deed.form is ReplanForm and data is None:
+        return deed.form(initial={"steps": write_yaml({"steps": _steps_now(view)})})
+    return deed.form(data)
+
+
+def _steps_now(view: RunView) -> list[Any]:
+    plan = WorkflowVersion.objects.values_list("plan", flat=True).get(pk=view.run.version_id)
+    return list(plan["steps"])
+
+
+def _act(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str) -> HttpResponseBase:
+    form = _form(view, deed, key, request.POST)
+    if not form.is_valid():
+        return _sheet(request, view, action, key, form, status=422)
+    try:
+        _do_once(request, view, action, deed, key, form)
+    except (EngineError, PolicyError, InvalidPlan) as refusal:
+        status = status_of(refusal)
+        if status not in (409, 422):
+            raise
+        return _sheet(
+            request, view_of(request, view.run.project.slug, view.run.number), action, key, form, refusal, status
+        )
+    return _done(request, view, deed.done.format(name=view.name(key) if key else ""))
+
+
+def _do_once(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str, form: ReasonForm) -> None:
+    by = actor_of(request)
+    given: Data = {"reason": form.cleaned_data["reason"], **form.more()}
+    if action in WITH_SHEET:
+        given["impact_digest"] = request.POST.get("impact_digest", "")
+    if key:
+        given["step_key"] = key
+
+    def effect() -> Answer:
+        deed.do(view.run.pk, **given, by=by)
+        return Answer({})
+
+    def keep_trace(refusal: Exception) -> None:
+        if isinstance(refusal, (WrongState, PolicyError)) and not isinstance(refusal, idempotency.KeyReused):
+            door.record_refusal(view.run.pk, by, refusal)
+
+    form_key = request.POST.get("form_key", "")[:64] or uuid.uuid4().hex
+    idempotency.perform(by, f"page-{form_key}", f"POST {request.path}", given, effect, refused=keep_trace)
+
+
+def _sheet(
+    request: HttpRequest,
+    view: RunView,
+    action: str,
+    key: str,
+    form: ReasonForm,
+    refusal: Exception | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    deed, name = DEEDS[action], view.name(key) if key else ""
+    context = {
+        "impact": {
+            "title": deed.title.format(name=name),
+            "verb": deed.verb,
+            "tone": deed.tone,
+            "sentence": deed.sentence,
+            "url": view.part("run-action", action),
+            "step_key": key,
+            "form_key": uuid.uuid4().hex,
+            "problem": problem_of(refusal) if refusal else None,
+            "fields": list(form),
+            **_impact(request, view, action, key),
+        },
+        "page_title": deed.title.format(name=name),
+        "trail": [{"label": view.run.project.name, "url": ""}, {"label": f"Run {view.run.number}", "url": view.url}],
+        "back_url": view.url,
+        "content_template": "workbench/_impact.html",
+    }
+    template = "workbench/_impact.html" if is_fragment(request) else "workbench/sheet_page.html"
+    return show(request, template, context, status=status)
+
+
+def _impact(request: HttpRequest, view: RunView, action: str, key: str) -> Data:
+    """What the engine says it would do, with names for people."""
+    if action not in WITH_SHEET:
+        return {}
+    found = impacts.impact_of(view.run, action, key, by=actor_of(request))
+    named = ("runs_again", "reused", "approvals_lapsing", "repeats_once_effects", "approvals_needed")
+    return {**found, **{name: [view.name(step) for step in found[name]] for name in named}}
+
+
+def _done(request: HttpRequest, view: RunView, sentence: str) -> HttpResponseBase:
+    if not is_fragment(request):
+        messages.success(request, sentence)
+        return SeeOther(view.url)
+    flash = render_to_string("_flash.html", {"tone": "success", "text": sentence})
+    asked = QueryDict((request.htmx.current_url or "").partition("?")[2]).dict()  # type: ignore[attr-defined]
+    now = open_view(actor_of(request), view.run.project.slug, view.run.number, asked)
+    response = HttpResponse(f'{fragments.state(now)}<div hx-swap-oob="beforeend:#flash">{flash}</div>')
+    response["HX-Trigger"] = "sheet:done"
+    return response
