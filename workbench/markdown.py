@@ -15,8 +15,10 @@ from markdown_it.token import Token
 LONGEST = 200_000
 
 
-def as_html(text: str) -> SafeString:
-    """The beginning of the text at least, however long it is."""
+def as_html(text: str, title: str = "") -> SafeString:
+    """The beginning of the text at least, however long it is; a first heading that repeats the page's title goes."""
+    first, _, rest = text.lstrip().partition("\n")
+    text = rest if first.startswith("# ") and first[2:].strip() == title else text
     return mark_safe(str(_parser().render(text[:LONGEST])))  # noqa: S308
 
 

@@ -42,7 +42,7 @@ def _effects(default: str) -> Field:
     return Field("effects", "Effects", "choice", "third", folded=True, options=words, hint=hint)
 
 
-NAME = Field("name", "Name", span="half", needed=True)
+NAME = Field("name", "Name", span="half")
 KEY = Field(
     "key", "Key", "code", "third", hint="Other steps name it by this. Made from the name where left out.", folded=True
 )

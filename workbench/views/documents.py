@@ -51,7 +51,7 @@ def _shown(root: Path, row: Document) -> dict[str, Any]:
         return {**facts, "problem": f"The file can't be read now: {error}."}
     return {
         **facts,
-        "html": markdown.as_html(source.body),
+        "html": markdown.as_html(source.body, row.title),
         "cut": len(source.body) > markdown.LONGEST,
         "has_changed": source.digest != row.digest,
     }

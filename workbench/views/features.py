@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Max
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from orchestration.engine import launching, planning
 from orchestration.engine.errors import EngineError
-from orchestration.models import Feature
+from orchestration.models import Feature, WorkflowRun
 from orchestration.models.workflow import Mode
 from orchestration.reading import finding, workflows
 from policy import access
@@ -23,6 +25,7 @@ from workbench.views.once import new_key, once
 from workbench.views.projects import Place, place_of
 
 RUNS_SHOWN = 20
+WORKFLOWS_SHOWN = 200
 
 
 def feature_of(place: Place, slug: str) -> Feature:
@@ -156,6 +159,8 @@ def _runs(place: Place, feature: Feature, mode: str) -> list[dict[str, Any]]:
 
 def _workflows(place: Place, feature: Feature) -> list[dict[str, Any]]:
     found = finding.visible_workflows(place.by).filter(feature=feature, mode=Mode.ORCHESTRATION)
+    shown = list(workflows.with_newest(found.order_by("-created_at"))[:WORKFLOWS_SHOWN])
+    last = _last_runs(place, [workflow.pk for workflow in shown])
     return [
         {
             "name": workflow.name,
@@ -164,6 +169,21 @@ def _workflows(place: Place, feature: Feature) -> list[dict[str, Any]]:
             "url": place.url("workflow", workflow.pk),
             "launch_url": place.url("workflow-launch", workflow.pk),
             "versions_url": place.url("workflow-versions", workflow.pk),
+            "last_run": last.get(workflow.pk),
         }
-        for workflow in workflows.with_newest(found.order_by("-created_at"))[:200]
+        for workflow in shown
     ]
+
+
+def _last_runs(place: Place, workflow_ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The newest run of each: one statement for their numbers, two for their rows."""
+    if not workflow_ids:
+        return {}
+    numbers = (
+        WorkflowRun.objects.filter(project=place.project, workflow__in=workflow_ids)
+        .order_by()
+        .values("workflow")
+        .annotate(last=Max("number"))
+    )
+    runs = list(finding.visible_runs(place.by).filter(project=place.project, number__in=numbers.values("last")))
+    return {run.workflow_id: row for run, row in zip(runs, run_rows(runs), strict=True)}

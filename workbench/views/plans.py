@@ -29,7 +29,7 @@ from workbench.views.once import FIELD, new_key, once
 from workbench.views.projects import Place, place_of
 
 MEANWHILE = "{person} saved version {number} meanwhile. Save again to put yours on top of it."
-EMPTY = {"name": "", "steps": []}
+EMPTY: dict[str, Any] = {"steps": []}
 ADD = (
     ("command", "terminal-2", "Command"),
     ("sdk", "robot", "Agent"),
@@ -167,8 +167,9 @@ def _posted(request: HttpRequest, place: Place, feature: Feature, workflow: Work
 
     def effect() -> str:
         stored = workflow or planning.create_workflow(plan, by=place.by)
-        version = planning.save_version(stored, plan, by=place.by) if workflow else planning.latest_version(stored)
-        return f"{place.url('workflow', stored.pk)}?saved={version.number}"
+        if workflow is not None:
+            planning.save_version(workflow, plan, by=place.by)
+        return place.url("workflow", stored.pk)
 
     answer = once(request, effect)
     messages.success(request, "Saved.")
