@@ -49,6 +49,9 @@ def run_words(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 
 def _known(walk: Walk, program: str, words: list[Word], scope: Scope, text: str) -> None:
+    if hostile.only_looks(program, words):
+        walk.record.say("compute", "Prints a version, or checks without changing anything.")
+        return
     hostile.note(walk, program, words, scope)
     special = SPECIAL.get(program)
     try:

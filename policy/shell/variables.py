@@ -23,6 +23,7 @@ _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*):?([-+?])([\w./ :,@%+-]*)\}")
 _LENGTH = re.compile(r"\$\{#([A-Za-z_]\w*)\}")
 _ARITHMETIC_TESTS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _TEST_FLAGS = frozenset(f"-{letter}" for letter in "bcdefghknoprstuwxzGLNOS")
+_ACTED_UPON = frozenset("<>()|&;\n")
 _GLUE = frozenset({"[[", "]]", "&&", "||", "!", "(", ")", "=", "==", "!=", "=~", "<", ">"})
 
 
@@ -135,20 +136,24 @@ def _inside(node: Node) -> Iterator[Node]:
             stack += child.children
 
 
-def leaves_as_words(source: Source, node: Node) -> Iterator[tuple[int, int]]:
-    """The words between [ and ], by the blanks between the leaves."""
-    start, end = node.start_byte + 1, node.end_byte - 1
-    spans: list[list[int]] = []
+def leaves_as_words(source: Source, node: Node) -> list[tuple[int, int]] | None:
+    """The words between [ and ]. None where a mark stands there that the shell would act upon."""
+    spans: list[tuple[int, int]] = []
     stack = list(reversed(node.children[1:-1]))
     while stack:
         child = stack.pop()
         if child.type in ("binary_expression", "unary_expression", "parenthesized_expression", "concatenation"):
             stack += reversed(child.children)
+        elif not child.is_named and set(source.of(child)) & _ACTED_UPON:
+            return None
         elif spans and spans[-1][1] == child.start_byte:
-            spans[-1][1] = child.end_byte
-        elif start <= child.start_byte and child.end_byte <= end:
-            spans.append([child.start_byte, child.end_byte])
-    return iter((begin, finish) for begin, finish in spans)
+            spans[-1] = (spans[-1][0], child.end_byte)
+        else:
+            spans.append((child.start_byte, child.end_byte))
+    ends = [node.start_byte + 1, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), node.end_byte - 1]
+    gaps = [source.text[end:start] for end, start in zip(ends, starts, strict=True)]
+    return None if any("\n" in gap or not gap for gap in gaps) else spans
 
 
 def double_bracket(walk: Walk, node: Node, scope: Scope) -> None:

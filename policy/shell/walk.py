@@ -180,6 +180,8 @@ class Walk:
         if keyword not in ("export", "local", "readonly", "declare", "typeset"):
             self.strange(node, scope)
             return
+        if len(node.children) == 1:
+            self.record.say("environment_read", "Prints variables that may hold secrets.")
         for child in node.children[1:]:
             if child.type == "variable_assignment":
                 variables.declare(self, keyword, child, scope)
@@ -258,13 +260,11 @@ class Walk:
             self._single_bracket(node, scope)
 
     def _single_bracket(self, node: Node, scope: Scope) -> None:
-        inner = self.source.text[node.start_byte + 1 : node.end_byte - 1]
-        if re.search(r"[<>()|&;\n]", re.sub(r"\"[^\"`$]*\"|'[^']*'|\\[()<>]|\$\(\([\w+*/ -]*\)\)", "", inner)):
+        spans = variables.leaves_as_words(self.source, node)
+        if spans is None:
             self.strange(node, scope)
             return
-        words: list[Word] = []
-        for start, end in variables.leaves_as_words(self.source, node):
-            words += self.between(start, end, scope)
+        words = [word for start, end in spans for word in self.between(start, end, scope)]
         self.commands += 1
         self.classify(self, [Word(("test",), "["), *words], [], scope, self.source.shown(node))
 

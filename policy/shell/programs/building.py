@@ -142,6 +142,7 @@ PROGRAMS: dict[str, Program] = {
     "terraform-docs": _runs("", "markdown target*"),
     "tflint": _runs("--recursive --format=word"),
     "pre-commit": _runs("-a -v --all-files --files=target --verbose --show-diff-on-failure --from-ref=word --to-ref=word --hook-stage=word --color=word", "run plain*"),
+    "ansible-lint": _runs("-q -p -v --offline --strict --nocolor"),
     "pip-audit": _runs("--version"),
     "actions-up": _runs("--version"),
 }  # fmt: skip
@@ -189,6 +190,7 @@ _TARGETS = re.compile(
     r"(test|tests|lint|check|build|all|unit|typecheck|type-check|types|mypy|ruff|pytest|flake8|eslint|verify|compile|vet|coverage|cov|ci|help|docs|doc|html"
     r"|fmt-check|format-check|check-format|check-fmt|style|spell|bench|benchmark|integration|e2e|smoke|validate|qa|quality|static|analyze|analysis|audit|typing|fast|quick|checks|linters)"
     r"([-_:./](?!.*(deploy|publish|release|push|upload|install|clean|delete|drop|reset|destroy|fix))[\w.:/-]+)?"
+    r"|(format|fmt|prettier|style|types?|code|deps|licenses?)[-_:](check|test|lint|ci)"
     r"|(unit|integration|functional|e2e|py|go|js|ts|python|frontend|backend|api|web|quick|fast|smoke|run)[-_](test|tests|lint|check|build)"
 )
 _MAKE_VARIABLES = re.compile(r"(V|VERBOSE|CI|DEBUG|Q)=[01]?")

@@ -37,7 +37,7 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "history": ("git-filter-repo bfg git-filter-branch", "Rewrites history or discards recorded work"),
     "process": ("kill renice disown jobs-kill", "Signals processes"),
     "exhaustion": ("stress stress-ng fork-bomb memtester", "Exhausts the machine"),
-    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rails rackup foreman overmind honcho tmuxinator gcc cc clang g++ c++ clang++ ld as rustc javac kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc zip unzip gzip gunzip bzip2 bunzip2 xz unxz zstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
+    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rails rackup foreman overmind honcho tmuxinator gcc cc clang g++ c++ clang++ ld as rustc javac kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc zip gzip gunzip bzip2 bunzip2 xz unxz zstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
 }  # fmt: skip
 NAMED: dict[str, tuple[str, str]] = {
     name: (kind, f"{says}: {name}.") for kind, (names, says) in _GROUPS.items() for name in names.split()
@@ -98,6 +98,7 @@ _WORSE: dict[str, tuple[tuple[str, str, str], ...]] = {
     "podman": ((r"push|login", "publish", "Publishes an image or signs in to a registry."),),
     "gh": ((r"release|repo|secret|auth|workflow|api|pr|gist|ssh-key|variable|copilot", "publish", "Changes what the hosting service holds."),),
     "glab": ((r"release|repo|auth|api|mr|variable", "publish", "Changes what the hosting service holds."),),
+    "unzip": ((r"-.*o.*|-d.*", "write", "Unpacks over files that are there."),),
     "cargo": ((r"publish|yank|owner|login", "publish", "Publishes a package."), (r"install|add|update|remove|uninstall", "install", "Installs software with cargo."), (r"run|r|script", "code", "Runs the project's program.")),
     "go": ((r"install|get", "install", "Installs software with go."), (r"run|generate|tool", "code", "Runs the project's program.")),
     "gem": ((r"push|yank|owner|signin", "publish", "Publishes a package."),),
@@ -157,7 +158,22 @@ SUBCOMMANDS = frozenset(
 _COMPILED = {
     name: tuple((re.compile(pattern), kind, says) for pattern, kind, says in rows) for name, rows in _WORSE.items()
 }
+# Whole commands that only look, of programs that else do more.
+HARMLESS = frozenset(
+    {
+        *("terraform validate", "terraform version", "terraform fmt -check", "terraform fmt -check -recursive"),
+        *("tofu validate", "tofu fmt -check", "kubectl version --client", "helm version", "kustomize version"),
+        *("gh --version", "git --version", "helm lint", "helm lint .", "kustomize version"),
+    }
+)
+_VERSIONED = frozenset({"code", "install", "container", "deploy", "database", "network", "publish", "remote"})
 _DESTRUCTIVE_SQL = re.compile(r"(?i)\b(drop|truncate|delete\s+from|alter)\b")
+
+
+def only_looks(program: str, words: list[Word]) -> bool:
+    line = " ".join([program, *(word.text or "?" for word in words)])
+    asks_version = len(words) == 1 and words[0].text == "--version"
+    return line in HARMLESS or (asks_version and NAMED.get(program, ("", ""))[0] in _VERSIONED)
 
 
 def note(walk: Walk, program: str, words: list[Word], scope: Scope) -> None:

@@ -43,7 +43,7 @@ def _sed_lines(script: str) -> list[str]:
 
 def _between(mark: str) -> str:
     """A pattern up to its delimiter. One inside of brackets would not end it, so there may be none there."""
-    return rf"(?:[^{mark}\\\n\[]|\\[^\n]|\[\^?\]?[^\]{mark}\\\n]*\])*{mark}"
+    return rf"(?:[^{mark}\\\n\[]|\\[^\n]|\[\^?\]?(?:[^\]{mark}\\\n]|\\[^\]{mark}\\\n])*\])*{mark}"
 
 
 _ADDRESS = rf"(?:\d+|\$|/{_between('/')}I?|\d+~\d+)"
@@ -289,6 +289,13 @@ def _jq(used: Used, record: Record, scope: Scope) -> None:
     record.say("read", "Reads inside the workspace.")
 
 
+def _lists(used: Used, record: Record, scope: Scope) -> None:
+    if not used.has("-l", "-t", "-Z"):
+        raise NotKnown("it unpacks what the archive says")
+    take_operands("read data*", used.operands, record, scope)
+    record.say("read", "Lists an archive inside the workspace.")
+
+
 _COUNTED = "-n:num --lines=num -c:num --bytes=num -q --quiet --silent -v --verbose -z --zero-terminated"
 _GREP = """-a -b -c -E -F -G -H -h -I -i -L -l -n -o -P -q -R -r -s -T -U -v -w -x -y -Z -z -# -A:num -B:num -C:num -d:word -D:word -e:data -m:num -f:read
     --count --extended-regexp --fixed-strings --perl-regexp --basic-regexp --with-filename --no-filename --ignore-case --no-ignore-case --files-without-match
@@ -341,7 +348,7 @@ PROGRAMS: dict[str, Program] = {
     "ls": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True, output="listing"),
     "dir": Program(_LS, "list*", "read", "Lists files inside the workspace.", loose=True),
     "tree": Program("-a -d -f -i -l -p -s -h -u -g -D -F -q -N -n -C -A -S -r -t -x -L:num -I:data -P:data --dirsfirst --noreport --prune --gitignore --du --si -J -X --charset=word --filelimit=num", "list*", "read", "Lists files inside the workspace."),
-    "stat": Program("-L -f -t -c:data --format=data --printf=data --dereference --terse -x", "list*", "read", "Lists files inside the workspace."),
+    "stat": Program("-L -f -t -c:data --format=data --printf=data --dereference --terse -x", "list*", "read", "Lists files inside the workspace.", loose=True),
     "file": Program("-b -i -L -h -k -z --brief --mime --mime-type --mime-encoding", "list*", "read", "Lists files inside the workspace."),
     "du": Program("-a -b -c -d:num -h -k -m -s -S -x --all --apparent-size --total --max-depth=num --human-readable --summarize --exclude=data --time --si", "list*", "read", "Lists files inside the workspace."),
     "df": Program("-h -H -k -m -T -i -P --human-readable --total", "list*", "read", "Prints free space."),
@@ -371,11 +378,15 @@ PROGRAMS: dict[str, Program] = {
     "xxd": Program("-p -l:num -s:num -c:num -g:num -u -b -i", "read", "read", "Reads inside the workspace."),
     "strings": Program("-a -n:num -t:word -e:word", "read*", "read", "Reads inside the workspace."),
     "base64": Program("-d -D -i -w:num --decode --wrap=num --ignore-garbage", "read", "read", "Reads inside the workspace."),
-    **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.") for name in ["md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum", "sum"]},
+    **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.", loose=True) for name in ["md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum", "sum"]},
     "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
     "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=_jq),
     "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=_sed),
     **{name: Program("-F:data -v:word", check=_awk) for name in ("awk", "gawk", "mawk")},
+    "shuf": Program("-n:num -e -i:word -r -z --head-count=num --echo --repeat", "read*", "read", "Reads inside the workspace."),
+    "numfmt": Program("--to=word --from=word --format=data --suffix=word --padding=num --field=data", "data*", "compute", "Prints numbers."),
+    "ps": Program("-e -f -ef -A -a", "aux|ax|a|x", "compute", "Lists processes."),
+    "unzip": Program("-l -v -t -q -Z -1", check=_lists),
     "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
     "cloc": Program("--by-file --quiet --json --csv --vcs=word --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace."),
 }  # fmt: skip
