@@ -28,6 +28,7 @@ from orchestration.engine.starting import Assignment
 from orchestration.executors import executor_for
 from orchestration.executors.base import LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
+from orchestration.models import WorkflowRun
 from orchestration.workspace import WorkspaceError
 from policy import secrets
 from policy.actors import Actor
@@ -87,6 +88,8 @@ def prepare_workspace(assignment: Assignment) -> Path:
     with _making:
         if not worktree.store_of(path).is_dir():
             _make_worktree(assignment, path)
+        if assignment.restore and assignment.handle is None:
+            _restore(assignment, path)
     if not path.is_dir():
         raise WorkspaceError("The run's worktree is not there any more; it was removed from outside.")
     return path
@@ -101,6 +104,19 @@ def _make_worktree(assignment: Assignment, path: Path) -> None:
     def body(change: Change) -> None:
         change.set_run(workspace_path=str(path), branch=branch)
         change.event("run.workspace_ready", "", {"branch": branch, "base_commit": assignment.base_commit})
+
+    change_run(assignment.run_id, Actor.system("worker"), body)
+
+
+def _restore(assignment: Assignment, path: Path) -> None:
+    """Once, whichever of several steps comes first."""
+    if not WorkflowRun.objects.filter(pk=assignment.run_id, restore_pending=True).exists():
+        return
+    worktree.restore(worktree.open_run_worktree(path), assignment.workspace_commit)
+
+    def body(change: Change) -> None:
+        change.set_run(restore_pending=False)
+        change.event("run.workspace_restored", "", {"commit": assignment.workspace_commit})
 
     change_run(assignment.run_id, Actor.system("worker"), body)
 

@@ -67,7 +67,8 @@ def retry_step(request: HttpRequest, run_id: str) -> Answer:
     return act(
         request, find_run(asker(request), run_id), bodies.RetryStep,
         lambda run, body, by: controlling.retry_step(
-            run, body.step_key, reason=body.reason, by=by, impact_digest=body.impact_digest
+            run, body.step_key, reason=body.reason, by=by, impact_digest=body.impact_digest,
+            restore_workspace=body.restore_workspace,
         ),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, WrongState
 from orchestration.engine.filling import Unfilled
-from orchestration.models import WorkflowRun
+from orchestration.models import ExecutionRun, WorkflowRun
 from policy import access
 from policy.actors import Actor
 from policy.errors import SelfApproval
@@ -88,13 +88,26 @@ def cancel_within(change: Change) -> None:
     change.after_commit.append(lambda: dispatch.control_changed(run_id))
 
 
-def retry_step(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor, impact_digest: str = "") -> WorkflowRun:
-    """Do a failed, interrupted or waiting step again now; its gates are formed afresh."""
+def retry_step(
+    run_id: uuid.UUID,
+    step_key: str,
+    *,
+    reason: str,
+    by: Actor,
+    impact_digest: str = "",
+    restore_workspace: bool = False,
+) -> WorkflowRun:
+    """Do a failed, interrupted or waiting step again now; its gates are formed afresh.
+
+    With `restore_workspace` the files are first brought back to how they were before its last attempt.
+    """
 
     def body(change: Change) -> WorkflowRun:
         place = change.step(step_key)
         _refuse_final(change)
         impact.check(change, "retry-step", step_key, impact_digest)
+        if restore_workspace:
+            _restore_before(change, place)
         if change.image.states[place] == "retry_wait":
             change.move(place, "due", reason="retry_now", due_at=None)
         elif gates.can_ask_again(change, place):
@@ -107,6 +120,25 @@ def retry_step(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor, impa
         return change.run
 
     return _act(run_id, by, reason, body)
+
+
+def _restore_before(change: Change, place: int) -> None:
+    """The worker does it before the next start; what is asked and digested from now on is the restored state."""
+    step, run = change.image.steps[place], change.run
+    attempt = ExecutionRun.objects.filter(step_run=step).order_by("-number").first()
+    if run.workspace_kind != "worktree" or attempt is None or not attempt.commit_before:
+        raise InvalidInput([("restore_workspace", "There is no earlier state of the files to go back to.")])
+    if "running" in change.image.states:
+        raise WrongState(
+            "Other steps work in these files now; let them end before the files are restored.",
+            state=run.state,
+            allowed_actions=allowed_actions(run, change.image.states),
+        )
+    change.set_run(
+        restore_pending=True, workspace_commit=attempt.commit_before, workspace_tree=attempt.tree_before
+    )
+    change.event("run.restore_asked", step.key, {"commit": attempt.commit_before})
+    gates.renew_lapsed(change)
 
 
 def again(change: Change, place: int, reason: str) -> None:

@@ -55,6 +55,7 @@ class Assignment:
     log_size: int = 0
     log_lines: int = 0
     shares_workspace: bool = False
+    restore: bool = False  # bring the files back to workspace_commit first
     plan: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -207,6 +208,7 @@ def assignment(
         workspace_commit=run.workspace_commit,
         workspace_tree=run.workspace_tree,
         branch=run.branch,
+        restore=run.restore_pending,
         folder=change.folder,
         shares_workspace=change.image.states.counts["running"] > 1,
         plan={"budget": change.image.plan.header.get("budget"), "env": change.image.plan.header.get("env", {})},
@@ -238,6 +240,7 @@ def _attempt_row(
         "cwd": definition.get("cwd") or "",
         "env_names": sorted(definition.get("env", {})),
         "sandbox": "",
+        "commit_before": change.run.workspace_commit,
         "tree_before": change.run.workspace_tree,
         "tree_after": "",
         "started_at": change.now,

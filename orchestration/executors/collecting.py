@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestration.executors.base import ExecutionLimits, FoundArtifact, StepContext
 from orchestration.workspace import Workspace, WorkspaceError
@@ -89,10 +89,12 @@ def collect(context: StepContext, folder: Path, *, strict: bool = True) -> tuple
 def declared(context: StepContext, *, strict: bool) -> Iterator[Wanted]:
     for item in context.definition.get("artifacts") or ():
         matches = glob(context.workspace, item["path"])
+        name = item.get("name")
         if strict and not matches:
-            raise ArtifactError(f"The artifact {item['name']!r} is missing: nothing matches {item['path']!r}.")
+            said = f"The artifact {name!r}" if name else "An artifact"
+            raise ArtifactError(f"{said} is missing: nothing matches {item['path']!r}.")
         for path in matches:
-            yield Wanted(item["name"], item.get("kind") or "file", context.workspace, path)
+            yield Wanted(name or PurePosixPath(path).name, item.get("kind") or "file", context.workspace, path)
 
 
 def left(folder: Path) -> Iterator[Wanted]:

@@ -90,6 +90,8 @@ class WorkflowRun(FSMModelMixin, models.Model):
     base_commit = models.CharField(max_length=64, blank=True)
     workspace_commit = models.CharField(max_length=64, blank=True)
     workspace_tree = models.CharField(max_length=64, blank=True)
+    # The files must be brought back to workspace_commit before anything starts.
+    restore_pending = models.BooleanField(default=False)
     checkpoint_sequence_no = models.PositiveBigIntegerField(null=True, blank=True)
     checkpoint_at = models.DateTimeField(null=True, blank=True)
 
@@ -371,6 +373,7 @@ class ExecutionRun(models.Model):
     cwd = models.CharField(max_length=4096, blank=True)
     env_names = models.JSONField(default=list)
     sandbox = models.CharField(max_length=12, blank=True)
+    commit_before = models.CharField(max_length=64, blank=True)
     tree_before = models.CharField(max_length=64, blank=True)
     tree_after = models.CharField(max_length=64, blank=True)
 
