@@ -74,7 +74,8 @@ def check(scope: Scope) -> Iterator[Breach]:
 def _histories(scope: Scope, found: Mapping[uuid.UUID, RunFacts]) -> dict[uuid.UUID, History]:
     histories = {run_id: History(facts.run, facts.plan) for run_id, facts in found.items()}
     scope.runs += len(found)
-    for run_id, number, kind, key, data, audit in reading.events_of([facts.run for facts in found.values()]):
-        histories[run_id].see(number, kind, key, data, audit)
+    named = {reading.as_written(run_id): history for run_id, history in histories.items()}
+    for name, number, kind, key, data, audit in reading.events_of([facts.run for facts in found.values()]):
+        named[name].see(number, kind, key, data, audit)
         scope.events += 1
     return histories

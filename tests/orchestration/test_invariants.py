@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -417,3 +418,21 @@ def test_a_doctored_database_is_found(team: Team, case: Doctored) -> None:
 
 def test_every_invariant_has_failed_once() -> None:
     assert {case.invariant for case in CASES} == set(range(1, 31))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_snapshot_stands_still_keeps_nobody_waiting_and_writes_nothing(team: Team) -> None:
+    run = stories.waiting(team)
+    with invariants.read_snapshot():
+        before = Event.objects.filter(run=run).count()
+        writer = threading.Thread(target=lambda: (runs.start(run), connection.close()))
+        writer.start()
+        writer.join(30)
+        assert not writer.is_alive()
+        assert Event.objects.filter(run=run).count() == before
+        with pytest.raises(DatabaseError):
+            Event.objects.filter(run=run).update(actor="mallory")
+        if connection.vendor == "postgresql":
+            transaction.set_rollback(True)
+    assert Event.objects.filter(run=run).count() > before
+    assert found() == []

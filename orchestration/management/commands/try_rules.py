@@ -21,7 +21,7 @@ class Command(EngineCommand):
         "Try a rule on the last steps that ran in a project, and list those whose verdict would change. A rule of the "
         "same name is replaced in the trial. The rule comes from options, or from a YAML file with name, condition, "
         "verdict, risk, approvers.\n\n"
-        "Examples: manage.py try_rules website --last 200 --condition 'command.network' --verdict deny --risk critical\n"
+        "Examples: manage.py try_rules website --last 200 --condition command.network --verdict deny\n"
         "          manage.py try_rules website --last 200 --rule rule.yaml"
     )
 
@@ -55,7 +55,9 @@ class Command(EngineCommand):
 
 
 def _rule(options: dict[str, Any]) -> Rule:
-    given = _from_file(options["rule"]) if options["rule"] else {name: options.get(name) for name in FIELDS}
+    given: dict[str, Any] = {name: options.get(name) for name in FIELDS}
+    if options["rule"]:
+        given = _from_file(options["rule"])
     faults = [
         (given.get("verdict") not in Verdicts.values, "verdict", f"must be one of {', '.join(Verdicts.values)}"),
         (given.get("risk", "low") not in Risk.values, "risk", f"must be one of {', '.join(Risk.values)}"),

@@ -1,0 +1,41 @@
+"""Whether work is done and recorded: workers, the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from ccdash.doctor.finding import Finding, fail, ok, warn
+from orchestration.engine.door import database_now
+from orchestration.models import ExecutionRun, StepRun
+from policy import audit
+
+START = "Start script/run" + ("" if settings.EMBEDDED else ", or run_worker") + "; reconcile settles what was left."
+
+
+def workers() -> Iterator[Finding]:
+    """Told by leases: a worker renews those of its attempts every few seconds."""
+    now = database_now()
+    leases = list(ExecutionRun.objects.filter(finished_at=None).values_list("lease_expires_at", flat=True)[:1000])
+    held = sum(1 for lease in leases if lease is not None and lease > now)
+    if held < len(leases):
+        yield fail("workers", f"{len(leases) - held} attempts have no worker any more.", START)
+    elif held:
+        yield ok("workers", f"{held} attempts are looked after.")
+    elif _somebody_waits():
+        yield warn("workers", "Steps are ready, and none is running.", START)
+    else:
+        yield ok("workers", "Nothing is running and nothing waits to, so no heartbeat is to be seen.")
+
+
+def audit_log() -> Iterator[Finding]:
+    found = audit.verify_tail()
+    if found.ok:
+        yield ok("audit log", f"{found.message} Head {found.head.sequence}:{found.head.hash[:12]}.")
+    else:
+        yield fail("audit log", found.message, "Run verify_audit, keep the database as it is, and look who had access.")
+
+
+def _somebody_waits() -> bool:
+    return StepRun.objects.filter(state="ready", run__control="none", run__admitted=True).exists()
