@@ -6,6 +6,7 @@ import re
 
 from policy.shell import marks, paths
 from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
+from policy.shell.programs import scripts
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk
@@ -21,103 +22,6 @@ def _pattern_first(used: Used, record: Record, scope: Scope) -> None:
         for word in used.flags.get(name, []):
             if word is not None and any(paths.place(value, "", "").secret for value in _as_pattern(word)):
                 record.say("secret_read", f"Searches files that usually hold secrets: {word.shown}.")
-
-
-def _sed(used: Used, record: Record, scope: Scope) -> None:
-    scripts = [word for word in used.flags.get("-e", []) + used.flags.get("--expression", []) if word is not None]
-    operands = list(used.operands)
-    if not scripts and operands:
-        scripts = [operands.pop(0)]
-    for script in scripts:
-        if script.text is None or not all(_SED.fullmatch(line) for line in _sed_lines(script.text)):
-            raise NotKnown(f"{script.raw} is not a plain sed script")
-    in_place = used.has("-i", "--in-place")
-    take_operands("write*" if in_place else "read*", operands, record, scope)
-    if in_place:
-        take_operands("read*", operands, record, scope)
-
-
-def _sed_lines(script: str) -> list[str]:
-    return [line.strip() for line in script.split("\n") if line.strip()]
-
-
-def _between(mark: str) -> str:
-    """A pattern up to its delimiter. One inside of brackets would not end it, so there may be none there."""
-    return rf"(?:[^{mark}\\\n\[]|\\[^\n]|\[\^?\]?(?:[^\]{mark}\\\n]|\\[^\]{mark}\\\n])*\])*{mark}"
-
-
-_ADDRESS = rf"(?:\d+|\$|/{_between('/')}I?|\d+~\d+)"
-_REPLACE = (
-    "(?:"
-    + "|".join(rf"s{mark}{_between(mark)}(?:[^{mark}\\\n]|\\[^\n])*{mark}" for mark in (r"/", r"\|", "#", ","))
-    + r")[gpiI\d]*"
-)
-_COMMAND = rf"(?:{_ADDRESS}(?:,(?:\+?\d+|{_ADDRESS}))?!?)?\s*(?:[pdqQ=]|[qQ]\d+|{_REPLACE})"
-_SED = re.compile(rf"{_COMMAND}(?:\s*;\s*{_COMMAND})*\s*;?")
-
-_AWK_FUNCTIONS = frozenset(
-    [
-        "length",
-        "substr",
-        "index",
-        "split",
-        "sub",
-        "gsub",
-        "match",
-        "sprintf",
-        "tolower",
-        "toupper",
-        "int",
-        "sqrt",
-        "exp",
-        "log",
-        "sin",
-        "cos",
-        "rand",
-        "print",
-        "printf",
-        "if",
-        "while",
-        "for",
-        "exit",
-    ]
-)
-# Texts and patterns, from left to right: a pattern stands only where no division could.
-_AWK_QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(^|[{}(,;!~&|\n])\s*/(?:[^/\\\n]|\\.)*/")
-_AWK_REACHES = re.compile(
-    r"(?<!\|)\|(?!\|)|>>|@|\b(?:getline|system|close|fflush|ENVIRON|PROCINFO|function|func|delete|exec|nextfile)\b"
-    r"|\b(?:print|printf|return|else|do|in|case)\s*/"
-)
-_AWK_TEXT = re.compile(r"[\w\s$(){}\[\],;:?+*/%<>=!&|~.^-]*")
-
-
-def _awk(used: Used, record: Record, scope: Scope) -> None:
-    """Printing of fields with conditions: no call, no pipe, no redirection, no file name."""
-    program = used.operands[0].text if used.operands else None
-    if program is None:
-        raise NotKnown("its program is computed")
-    if not _awk_plain(program):
-        raise NotKnown("its program may run commands or write files")
-    _awk_operands(used.operands[1:], record, scope)
-
-
-def _awk_plain(program: str) -> bool:
-    text = _AWK_QUOTED.sub(lambda found: (found[1] or "") + " 0 ", program)
-    if re.search(r"\[[^\]\n]*[/\"]", program):
-        return False  # Inside brackets neither ends a pattern or begins a text, for some readers.
-    if _AWK_REACHES.search(text) or not _AWK_TEXT.fullmatch(text):
-        return False
-    if set(re.findall(r"([A-Za-z_]\w*)\s*\(", text)) - _AWK_FUNCTIONS:
-        return False
-    # After print, > names a file unless it stands in parentheses.
-    return not any(">" in re.sub(r"\([^()]*\)", "", rest) for rest in re.findall(r"print([^;}]*)", text))
-
-
-def _awk_operands(words: list[Word], record: Record, scope: Scope) -> None:
-    for word in words:
-        if any("=" in value for value in word.values):
-            raise NotKnown(f"{word.raw} sets a variable")
-        take("read", word, record, scope)
 
 
 def find(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -279,16 +183,6 @@ def test(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     walk.record.say("compute", "Tests a condition.")
 
 
-def _jq(used: Used, record: Record, scope: Scope) -> None:
-    program = used.operands[0].text if used.operands else "."
-    if program is None or re.search(
-        r"\b(env|input_filename|import|include|modulemeta|debug|get_search_list)\b|\$ENV|\$__", program
-    ):
-        raise NotKnown("its program reads more than its files")
-    take_operands("data read*", used.operands, record, scope)
-    record.say("read", "Reads inside the workspace.")
-
-
 def _lists(used: Used, record: Record, scope: Scope) -> None:
     if not used.has("-l", "-t", "-Z"):
         raise NotKnown("it unpacks what the archive says")
@@ -380,9 +274,9 @@ PROGRAMS: dict[str, Program] = {
     "base64": Program("-d -D -i -w:num --decode --wrap=num --ignore-garbage", "read", "read", "Reads inside the workspace."),
     **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.", loose=True) for name in ["md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum", "sum"]},
     "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
-    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=_jq),
-    "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=_sed),
-    **{name: Program("-F:data -v:word", check=_awk) for name in ("awk", "gawk", "mawk")},
+    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=scripts.jq),
+    "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=scripts.sed),
+    **{name: Program("-F:data -v:word", check=scripts.awk) for name in ("awk", "gawk", "mawk")},
     "shuf": Program("-n:num -e -i:word -r -z --head-count=num --echo --repeat", "read*", "read", "Reads inside the workspace."),
     "numfmt": Program("--to=word --from=word --format=data --suffix=word --padding=num --field=data", "data*", "compute", "Prints numbers."),
     "ps": Program("-e -f -ef -A -a", "aux|ax|a|x", "compute", "Lists processes."),
