@@ -101,7 +101,9 @@ def _exact_texts(node: Any) -> None:
     if node.get("additionalProperties"):
         node.setdefault("propertyNames", {"pattern": TEXT})
     for name, inner in node.items():
-        if name not in ("default", "examples", "discriminator"):
+        if name in ("properties", "patternProperties"):
+            _exact_texts(list(inner.values()))
+        elif name not in ("default", "examples", "discriminator", "required", "enum"):
             _exact_texts(inner)
 
 

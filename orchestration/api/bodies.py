@@ -37,7 +37,7 @@ class Launch(Shape):
     """Values for the plan's inputs."""
 
     inputs: Annotated[dict[str, Scalar | None], Field(max_length=100)] = {}
-    version: Annotated[int, Field(ge=1, le=10**6, strict=True)] | None = None
+    version: Annotated[int, Field(ge=1, le=10**6), schema.PLAIN] | None = None
 
 
 class Decide(Shape):

@@ -13,6 +13,7 @@ from orchestration.api import paging
 from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
+from orchestration.api.report_answers import Report
 from orchestration.reading import artifacts, finding, histories, impacts, runs
 
 router = Router(tags=["Runs"])
@@ -88,7 +89,7 @@ def list_artifacts(
 
 @router.get(
     "/{run_id}/report",
-    response=answers(shapes.Report, 404),
+    response=answers(Report, 404),
     operation_id="get_report",
     openapi_extra={"responses": {200: {"content": REPORT_MEDIA}}},
 )

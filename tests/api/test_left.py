@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestration import logs, reports
-from orchestration.api import answers
+from orchestration.api import answers, report_answers
 from orchestration.artifacts import ArtifactStore
 from orchestration.models import Artifact, ExecutionRun, WorkflowRun
 from orchestration.reading import finding
@@ -21,6 +21,7 @@ from tests.orchestration import runs
 from tests.orchestration.runs import Team
 
 GATE = {"gate": {"type": "approval"}}
+KEPT = {"name": "result", "path": "out/result.html"}
 EVIL = "<script>alert(1)</script> [click](javascript:alert(1)) | `x` \u202e"
 
 
@@ -46,7 +47,7 @@ def keep(run: WorkflowRun, key: str, data: bytes, **columns: Any) -> Artifact:
     step = runs.step_of(run, key)
     return Artifact.objects.create(
         run=run, step_run=step, attempt=step.attempts.get(), sha256=stored.sha256, size=stored.size, kind="file",
-        created_at=timezone.now(), lineage={"commit": "abc"}, **{"name": "result", "path": "out/result.html", **columns},
+        created_at=timezone.now(), lineage={"commit": "abc"}, **(KEPT | columns),
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def test_a_report_tells_what_ran_who_decided_and_what_was_left(
     grace.post(f"/workflow-runs/{run.pk}/approve", body)
     runs.settle(run)
     told = linus.get(f"/workflow-runs/{run.pk}/report").json()
-    answers.Report.model_validate(told)
+    report_answers.Report.model_validate(told)
     assert (told["run"]["state"], [step["state"] for step in told["steps"]]) == ("succeeded", ["succeeded"] * 3)
     decision = told["decisions"][0]
     assert (decision["by"], decision["digest"], decision["reason"], decision["step_key"]) == (

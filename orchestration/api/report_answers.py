@@ -1,0 +1,106 @@
+"""The shape of a report, for the OpenAPI document; `reports` builds the data."""
+
+from __future__ import annotations
+
+from orchestration.api.answers import (
+    Answered,
+    Anything,
+    Approval,
+    ApprovalKinds,
+    Artifact,
+    Check,
+    Decision,
+    Event,
+    Moment,
+    Policy,
+    Risks,
+    RunBase,
+    Seconds,
+    StepStates,
+    StepTypes,
+    Usage,
+)
+
+
+class Attempt(Answered):
+    id: str
+    number: int
+    token: int
+    provider: str
+    model: str
+    outcome: str
+    reason: str
+    error: str
+    digest: str
+    rules_version: str
+    cwd: str
+    env_names: list[str]
+    sandbox: str
+    tree_before: str
+    tree_after: str
+    started_at: Moment
+    finished_at: Moment | None
+    duration_seconds: Seconds | None
+    exit_code: int | None
+    checks: list[Check]
+    usage: Usage
+
+
+class ReportedStep(Answered):
+    key: str
+    index: int
+    name: str
+    type: StepTypes
+    state: StepStates
+    state_reason: str
+    error: str
+    risk: Risks
+    policy: Policy
+    digest: str
+    started_at: Moment | None
+    finished_at: Moment | None
+    duration_seconds: Seconds | None
+    exit_code: int | None
+    outputs: Anything
+    attempts: list[Attempt]
+    approvals: list[Approval]
+    link: str
+
+
+class ReportedRun(RunBase):
+    duration_seconds: Seconds | None
+    link: str
+
+
+class ReportedDecision(Decision):
+    step_key: str
+    approval_id: str
+    kind: ApprovalKinds
+
+
+class ReportedArtifact(Artifact):
+    link: str
+
+
+class AuditRange(Answered):
+    first: int | None
+    last: int | None
+    records: int
+    last_hash: str
+
+
+class EventRange(Answered):
+    first: int
+    last: int
+
+
+class Report(Answered):
+    report_version: int
+    run: ReportedRun
+    steps: list[ReportedStep]
+    superseded_steps: list[ReportedStep]
+    decisions: list[ReportedDecision]
+    artifacts: list[ReportedArtifact]
+    actions: list[Event]
+    audit: AuditRange
+    events: EventRange
