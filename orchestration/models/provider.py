@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from orchestration.models.run import ExecutionRun, StepRun, WorkflowRun
+from orchestration.models.attempt import ExecutionRun
+from orchestration.models.run import StepRun, WorkflowRun
 from policy.models import Project
 from policy.models.append_only import AppendOnly
 

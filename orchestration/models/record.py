@@ -7,7 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from orchestration.models.run import ExecutionRun, StepRun, WorkflowRun
+from orchestration.models.attempt import ExecutionRun
+from orchestration.models.run import StepRun, WorkflowRun
 
 
 class Event(models.Model):
@@ -56,7 +57,9 @@ class Artifact(models.Model):
     """A file that a step left; its bytes lie under their SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    run = models.ForeignKey(WorkflowRun, on_delete=models.CASCADE, related_name="artifacts", db_column="workflow_run_id")
+    run = models.ForeignKey(
+        WorkflowRun, on_delete=models.CASCADE, related_name="artifacts", db_column="workflow_run_id"
+    )
     step_run = models.ForeignKey(StepRun, on_delete=models.CASCADE, related_name="artifacts")
     attempt = models.ForeignKey(ExecutionRun, on_delete=models.CASCADE, related_name="artifacts")
     name = models.CharField(max_length=200)
