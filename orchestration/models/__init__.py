@@ -1,6 +1,7 @@
 """What is built, how, and what happened.
 
-Direction: feature <- workflow (the plan) <- run (its execution) <- attempt (one start of a step) <- record and provider (what is only ever added).
+Direction: feature <- workflow (the plan) <- run (its execution) <- attempt (one start of a step)
+<- record and provider (what is only ever added).
 """
 
 from orchestration.models.attempt import ExecutionRun
