@@ -79,7 +79,7 @@ BENCHMARKS = {
     "restart": ("restarts:kill_with_runs_in_flight", True),
     "start": ("starts:second_start", True),
     "follow": ("follow:event_to_page", True),
-    "large": ("pages:page_times", False),
+    "large": ("large:large_installation", False),
 }
 
 

@@ -11,7 +11,8 @@ from dataclasses import asdict
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccdash.settings")
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's loop runs on the thread that reads rows
 django.setup()
 
 from django.core.management import call_command  # noqa: E402

@@ -34,8 +34,9 @@ def wide_fan_out() -> Iterator[Figure]:
 
 def _driven(steps: list[ground.Step]) -> Spent:
     run = ground.launch(ground.workflow_of(ground.project_in_folder(), steps))
+    first = ground.begin(run)
     with ground.no_op_steps(), spending() as spent:
-        ground.drive(run)
+        ground.drive(run, first)
     return spent
 
 
