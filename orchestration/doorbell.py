@@ -14,7 +14,6 @@ from channels.layers import get_channel_layer
 
 from orchestration import events
 
-
 QUIET_SECONDS = 0.04
 
 

@@ -19,6 +19,8 @@ from orchestration.models import Event, StepRun, WorkflowRun
 from policy import audit
 from policy.actors import Actor
 
+FEW = 3
+
 
 @dataclass
 class Change:
@@ -157,12 +159,14 @@ class Change:
             self._events[place]["audit_sequence"] = record.sequence
 
     def _write_steps(self) -> None:
-        groups: dict[tuple[str, ...], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
-        for place, (before, columns) in sorted(self._moved.items()):
-            step, names = self.image.steps[place], tuple(sorted(columns))
-            if names:
-                values = {name: getattr(step, name) for name in names}
-                groups.setdefault(names, []).append((values, {"id": step.pk, "state": before}))
+        """A few steps go in one statement that names all their columns; many only share it with their like."""
+        moved = {place: columns for place, (_, columns) in sorted(self._moved.items()) if columns}
+        together = tuple(sorted(set().union(*moved.values()))) if len(moved) <= FEW else ()
+        groups: dict[tuple[str, ...], list[rows.Change]] = {}
+        for place, columns in moved.items():
+            step, names = self.image.steps[place], together or tuple(sorted(columns))
+            values = {name: getattr(step, name) for name in names}
+            groups.setdefault(names, []).append((values, {"id": step.pk, "state": self._moved[place][0]}))
         for changes in groups.values():
             rows.update_each(StepRun, changes)
 

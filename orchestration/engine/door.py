@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -58,17 +59,17 @@ def record_refusal(run_id: uuid.UUID, actor: Actor, refusal: Exception) -> None:
 
 
 def _change_once(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -> T:
-    outermost = not connection.in_atomic_block
     with run_transaction(run_id):
         change = begin(run_id, actor)
         answer = body(change)
         recompute(change)
+        # Before the lock is given back and before anybody is told: whoever comes next finds the image.
+        transaction.on_commit(lambda: images.keep(change.image))
         if change.has_news:
             change.flush()
             transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
-    if outermost:
-        images.keep(change.image)
-    return answer
+        # The image's own run changes with the next change, under whoever would still look at it.
+        return copy(answer) if answer is change.run else answer
 
 
 def begin(run_id: uuid.UUID, actor: Actor) -> Change:

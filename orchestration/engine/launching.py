@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from orchestration.engine import gates, planning, promoting
 from orchestration.engine.change import Change
 from orchestration.engine.door import database_now
 from orchestration.engine.errors import InvalidInput, Unlaunchable
-from orchestration.engine.image import Image, PlanImage, plan_image
+from orchestration.engine.image import Image, PlanImage, images, plan_image
 from orchestration.engine.locks import write_transaction
 from orchestration.models import StepRun, Workflow, WorkflowRun, WorkflowVersion
 from orchestration.models.run import FINAL_RUN_STATES
@@ -50,8 +51,10 @@ def launch_run(
         change = _create(workflow, version, plan, values, ground, by)
         promoting.recompute(change)
         change.flush()
+        transaction.on_commit(lambda: images.keep(change.image))
         transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
-    return change.run
+    # The image's own run belongs to whoever holds the run's row.
+    return copy(change.run)
 
 
 def launch_simple(plan: Plan, *, by: Actor) -> WorkflowRun:
