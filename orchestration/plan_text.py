@@ -24,6 +24,10 @@ _ALLOWED_CONTROLS = frozenset("\n\t\r")
 class _Dumper(_SafeDumper):  # type: ignore[misc]
     """Texts of several lines stand as such, so that people can read and edit prompts and commands."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """What occurs twice is written twice: `read_plan` takes no anchors."""
+        return True
+
 
 _Dumper.add_representer(
     str,

@@ -60,6 +60,13 @@ class MemberForm(PlainForm):
     role = forms.ChoiceField(label="Role", choices=Role.choices, widget=forms.Select(attrs=SELECT))
 
 
+class Unseen(forms.Textarea):
+    """What was typed is never sent back, not even after a mistake elsewhere in the form."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class SecretForm(PlainForm):
     name = forms.CharField(
         label="Name", max_length=64, widget=forms.TextInput(attrs={**CODE, "placeholder": "NPM_TOKEN"})
@@ -67,7 +74,7 @@ class SecretForm(PlainForm):
     value = forms.CharField(
         label="Value",
         strip=False,
-        widget=forms.Textarea(attrs={**CODE, "rows": 2}),
+        widget=Unseen(attrs={**CODE, "rows": 2}),
         help_text="Stored encrypted, redacted from output, never shown again.",
     )
 

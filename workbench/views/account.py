@@ -17,7 +17,7 @@ from policy import actors, tokens
 from policy.models import ApiToken, Membership
 from policy.models.access import Role
 from workbench.forms import TokenForm
-from workbench.views.asking import actor_of, go, page, show
+from workbench.views.asking import actor_of, go, page, posted, show
 
 FRESH = "fresh_token"
 
@@ -54,7 +54,7 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 @page("GET", "POST")
 def change_password(request: HttpRequest) -> HttpResponseBase:
-    form = PasswordChangeForm(person(request), request.POST or None)
+    form = PasswordChangeForm(person(request), posted(request))
     for field in form.fields.values():
         field.widget.attrs["class"] = "form-control"
     if request.method == "POST" and form.is_valid():

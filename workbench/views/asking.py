@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
@@ -56,6 +56,11 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 def is_fragment(request: HttpRequest) -> bool:
     """Whether HTMX asks, so that a part of a page is the answer."""
     return bool(getattr(request, "htmx", False))
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """For forms: what was sent, however little; nothing while one only looks."""
+    return request.POST if request.method == "POST" else None
 
 
 def show(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:

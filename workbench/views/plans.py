@@ -23,7 +23,7 @@ from workbench.builder.drafts import Draft
 from workbench.builder.sheet import Sheet, graph
 from workbench.flags import require_orchestration
 from workbench.forms import DraftForm, ImportForm
-from workbench.views.asking import is_fragment, page, show
+from workbench.views.asking import is_fragment, page, posted, show
 from workbench.views.features import feature_of
 from workbench.views.once import FIELD, new_key, once
 from workbench.views.projects import Place, place_of
@@ -94,7 +94,7 @@ def import_workflow(request: HttpRequest, slug: str, feature: str) -> HttpRespon
     place = place_of(request, slug, Permission.LAUNCH)
     require_orchestration(request, place.project)
     found = feature_of(place, feature)
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(posted(request), request.FILES or None)
     if request.method == "POST" and form.is_valid():
         draft = drafts.of_text(form.plan_text(), project=slug, feature=feature)
         if draft.data is not None:

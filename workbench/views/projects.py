@@ -24,7 +24,7 @@ from policy.models.access import Role
 from workbench import project_parts
 from workbench.forms import FeatureForm, MemberForm, SecretForm
 from workbench.project_rows import project_rows
-from workbench.views.asking import actor_of, go, page, show
+from workbench.views.asking import actor_of, go, page, posted, show
 
 TABS = (
     ("features", "Features"),
@@ -80,7 +80,7 @@ def runs(request: HttpRequest, slug: str) -> HttpResponseBase:
 @page("GET", "POST")
 def project_members(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug)
-    form = MemberForm(request.POST or None, initial={"role": "operator"})
+    form = MemberForm(posted(request), initial={"role": "operator"})
     if (
         request.method == "POST"
         and form.is_valid()
@@ -111,7 +111,7 @@ def providers(request: HttpRequest, slug: str) -> HttpResponseBase:
 @page("GET", "POST")
 def project_secrets(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug)
-    form = SecretForm(request.POST or None)
+    form = SecretForm(posted(request))
     if request.method == "POST" and form.is_valid():
         name, value = form.cleaned_data["name"], form.cleaned_data["value"]
         if _did(form, "name", lambda: secrets.set_secret(place.project, name, value, place.by)):
@@ -161,7 +161,7 @@ def imports(request: HttpRequest, slug: str) -> HttpResponseBase:
 @page("GET", "POST")
 def new_feature(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug, Permission.LAUNCH)
-    form = FeatureForm(request.POST or None)
+    form = FeatureForm(posted(request))
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         if _did(form, "slug", lambda: features.create_feature(place.project, by=place.by, **given)):

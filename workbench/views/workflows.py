@@ -19,7 +19,7 @@ from workbench.builder import drafts
 from workbench.builder.verdicts import gates_of_version
 from workbench.forms import LaunchForm
 from workbench.run_rows import run_url
-from workbench.views.asking import is_fragment, page, show
+from workbench.views.asking import is_fragment, page, posted, show
 from workbench.views.once import FIELD, new_key, once
 from workbench.views.plans import workflow_of
 from workbench.views.projects import Place
@@ -54,7 +54,7 @@ def launch(request: HttpRequest, slug: str, pk: Any) -> HttpResponseBase:
     place, found = workflow_of(request, slug, pk, Permission.LAUNCH)
     asked = request.POST.get("version", request.GET.get("version", ""))
     version = finding.find_version(found, int(asked) if asked.isdecimal() and len(asked) < 7 else None)
-    form = LaunchForm(request.POST or None, inputs=version.plan.get("inputs", {}))
+    form = LaunchForm(posted(request), inputs=version.plan.get("inputs", {}))
     if request.method == "GET":
         return _launch_form(request, place, version, form)
     problem = None
