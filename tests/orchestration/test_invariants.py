@@ -180,13 +180,22 @@ def no_edge(run: WorkflowRun, team: Team) -> None:
 
 
 def decisions(run: WorkflowRun, key: str, **columns: Any) -> None:
+    look_at_once()
     with unguarded():
         found = Decision.objects.filter(approval__in=approvals(run, key))
         # The model refuses changes, and so does its manager; the table's owner asks neither.
         QuerySet(Decision).filter(pk__in=[one.pk for one in found]).update(**columns)
 
 
+def look_at_once() -> None:
+    """PostgreSQL changes no table that has foreign keys still to be looked at."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def forget_decisions(run: WorkflowRun, team: Team) -> None:
+    look_at_once()
     with unguarded():
         pks = [str(one.pk) for one in Decision.objects.filter(approval__in=approvals(run, "g"))]
         with connection.cursor() as cursor:
