@@ -7,6 +7,7 @@ bell only says that there may be more, and a look every second makes up for bell
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -95,10 +96,8 @@ class Feed:
                 del _feeds[self.run_id]
 
     async def _wait(self) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._bell.wait(), LOOK_EVERY)
-        except TimeoutError:
-            pass
         self._bell.clear()
 
     async def _listen(self) -> None:

@@ -57,8 +57,8 @@ def for_all(view: RunView, events: Sequence[Data]) -> str:
         parts.append(swapped(partial("_run_footer", {**head.identity(view), **page.footer(view)})))
     if view.run.is_final or _is_replanned(events):
         parts.append(swapped(partial("_run_identity", head.identity(view))))
-    upto = events[-1]["sequence_no"]
-    return "".join([*parts, f'<span id="live-cursor" data-sequence="{upto}" hidden hx-swap-oob="true"></span>'])
+    parts.append(swapped(partial("_cursor", {"last_sequence_no": events[-1]["sequence_no"]})))
+    return "".join(parts)
 
 
 def for_one(view: RunView, events: Sequence[Data]) -> str:

@@ -62,20 +62,17 @@ def _read(attempt_id: UUID, first: int, last: int) -> list[Line]:
         chunks = chunks.filter(offset__gte=start or 0)
     lines: list[Line] = []
     building = _Building()
-    for number, stream, at, text in chunks.values_list("first_line", "stream", "at", "text").iterator(chunk_size=50):
-        number += 1
-        parts = text.split("\n")
-        for index, part in enumerate(parts):
+    for breaks, stream, at, text in chunks.values_list("first_line", "stream", "at", "text").iterator(chunk_size=50):
+        *ended, rest = text.split("\n")
+        for number, part in enumerate(ended, start=breaks + 1):
             building.add(part, stream, at)
-            if index == len(parts) - 1:
-                break
-            if first <= number <= last:
+            if number >= first:
                 lines.append(building.line(number))
-            building = _Building()
-            number += 1
-            if number > last:
+            if number == last:
                 return lines
-    if first <= last and len(lines) < last - first + 1 and building.has_text:
+            building = _Building()
+        building.add(rest, stream, at)
+    if len(lines) < last - first + 1 and building.has_text:
         lines.append(building.line(last))
     return lines
 
@@ -86,7 +83,8 @@ class _Building:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
-        self._stream, self._at = "stdout", None
+        self._stream = "stdout"
+        self._at: datetime | None = None
 
     def add(self, part: str, stream: str, at: datetime) -> None:
         if self._at is None or not self._length:

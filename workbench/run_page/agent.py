@@ -60,7 +60,7 @@ def _call(kind: str, data: Mapping[str, Any], turn: Data, calls: dict[str, Data]
     state, icon, tone = CALL_LOOKS.get(kind, ("", "point", "idle"))
     if kind == "tool_call.finished" and not data.get("ok", True):
         state, icon, tone = "failed", "circle-x", "bad"
-    calls[name].update(state=state, icon=icon, tone=tone)
+    calls[name] |= {"state": state, "icon": icon, "tone": tone}
     if said := data.get("summary") or data.get("reason"):
         calls[name]["result"] = said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from orchestration.models import Event
@@ -175,7 +175,7 @@ def _names(data: Mapping[str, Any]) -> str:
     return f": {', '.join(str(name) for name in names)}"[:300]
 
 
-MORE = {
+MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.created": lambda data: f"with version {data.get('version', '?')} of the plan",
     "run.replanned": lambda data: f"(version {data.get('before', '?')} to {data.get('version', '?')})",
     "step.started": lambda data: f"(attempt {data['attempt']})" if data.get("attempt", 1) != 1 else "",

@@ -1,4 +1,4 @@
-"""The timeline: a bar for each stretch of a step, waiting for a person told apart from working. Percent of the whole."""
+"""The timeline: a bar for each stretch of a step, waiting for a person told apart from working."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _add_waits(view: RunView, found: dict[int, list[Stretch]]) -> None:
 def _row(view: RunView, row: Data, stretches: Iterable[Stretch], start: datetime, whole: float) -> Data:
     ordered = sorted(stretches)
     bars = [_bar(stretch, start, whole) for stretch in ordered if stretch[1] > stretch[0] or stretch[2] == "working"]
-    took = sum(((end - begin for begin, end, _ in ordered), timedelta())).total_seconds()
+    took = sum((end - begin for begin, end, _ in ordered), timedelta()).total_seconds()
     name = view.name(row["key"])
     return {
         "key": row["key"],

@@ -33,7 +33,7 @@ SHOWN = 100
 COLUMNS = (*reading.COLUMNS, "project__slug")
 VIEWS = {"mine": "For me", "all": "All open"}
 WORDS = {"approve": "approved", "reject": "rejected"}
-WRONG_PASSWORD = "That is not your password. Nothing was decided."
+NOT_YOURS = "That is not your password. Nothing was decided."
 WRONG_DIGEST = "What you typed is not the beginning of the digest. Nothing was decided."
 
 
@@ -140,7 +140,7 @@ def _fault(request: HttpRequest, approval: Approval) -> str:
         return "A decision needs a reason."
     password = request.POST.get("password", "")
     if password and not _is_own_password(request, password):
-        return WRONG_PASSWORD
+        return NOT_YOURS
     typed = request.POST.get("typed_digest", "").strip().lower()
     if approval.level == "elevated" and request.POST["decision"] == "approve" and typed != approval.digest[:8]:
         return WRONG_DIGEST

@@ -71,8 +71,8 @@ DEEDS = {
     ),
     "skip-step": Deed(
         "Skip {name}", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm, of_step=True,
-        sentence="Steps that need it go on as if it were done. A risky step or a checkpoint is skipped only when another "
-        "person agrees.",
+        sentence="Steps that need it go on as if it were done. A risky step or a checkpoint is skipped only when "
+        "another person agrees.",
     ),
     "resolve-step": Deed(
         "Say how {name} ended", "Record it", "{name} is resolved.", controlling.resolve_step, ResolveForm, of_step=True,
