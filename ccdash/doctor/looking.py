@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ccdash.doctor import machine, services, work
+from ccdash.doctor import machine, surroundings, work
 from ccdash.doctor.finding import FAIL, Finding, fail
 
 Check = Callable[[], Iterator[Finding]]
@@ -22,12 +22,12 @@ def look(*, network: bool = False) -> Iterator[Finding]:
     for check in WITHOUT_DATABASE:
         yield from _safely(check)
     broken = False
-    for finding in _safely(services.database):
+    for finding in _safely(surroundings.database):
         broken |= finding.status == FAIL
         yield finding
-    yield from _safely(services.channel_layer)
-    yield from _safely(services.broker)
-    yield from _safely(lambda: services.providers(network=network))
+    yield from _safely(surroundings.channel_layer)
+    yield from _safely(surroundings.broker)
+    yield from _safely(lambda: surroundings.providers(network=network))
     for check in () if broken else WITH_SCHEMA:
         yield from _safely(check)
 

@@ -91,7 +91,7 @@ def test_a_database_that_would_not_keep_its_promises() -> None:
 
 
 def test_a_channel_layer_that_does_not_answer(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccdash.doctor.services.get_channel_layer", lambda: None)
+    monkeypatch.setattr("ccdash.doctor.surroundings.get_channel_layer", lambda: None)
     assert status("channel layer")[0] == "warn"
 
 
