@@ -14,8 +14,8 @@ from orchestration import processes
 from orchestration.spool import CommandSpec
 
 
-def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int) -> NoReturn:
-    """In the forked child: become the command, or say through `failing` why not."""
+def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int, held: int) -> NoReturn:
+    """In the forked child: become the command once `held` says so, or say through `failing` why not."""
     stage = "start"
     try:
         os.setsid()
@@ -27,6 +27,8 @@ def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, pa
         stage = "workspace"
         enter(spec.root, spec.cwd)
         stage = "start"
+        if not os.read(held, 1):
+            os._exit(127)  # the claim could not be made to last
         os.execve(spec.argv[0], spec.argv, spec.env)  # noqa: S606
     except BaseException as error:  # noqa: BLE001 - the parent reports it
         os.write(failing, f"{stage}:{getattr(error, 'strerror', None) or error}".encode()[:1000])

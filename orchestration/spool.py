@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -127,15 +127,17 @@ class Spool:
     def reserve_exit(self) -> None:
         (self.folder / "exit.part").write_bytes(b" " * EXIT_BYTES)
 
-    def write_exit(self, end: Exit) -> None:
+    def write_exit(self, end: Exit, tell: Callable[[], None] = lambda: None) -> None:
+        """`tell` comes before the disk is waited for: until then a loss of power leaves blanks, which are no end."""
         words = json.dumps(asdict(end)).encode().ljust(EXIT_BYTES)
         descriptor = os.open(self.folder / "exit.part", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             write_all(descriptor, words)
+            (self.folder / "exit.part").rename(self.folder / "exit.json")
+            tell()
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        (self.folder / "exit.part").rename(self.folder / "exit.json")
 
     def read_exit(self, token: int) -> Exit | None:
         """The end of this very attempt; one of another token is nobody's."""

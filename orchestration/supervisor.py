@@ -15,6 +15,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from orchestration import processes
 from orchestration.command_process import become_command
@@ -35,8 +36,6 @@ def supervise(spec: CommandSpec, folder: str) -> None:
     me = os.getpid()
     if not spool.claim("run", token=spec.token, pid=me, start_time=processes.start_time(me)):
         return
-    # The claim must survive a loss of power before anything is begun, or recovery would begin it twice.
-    spool.sync()
     Supervision(spec, spool).run()
 
 
@@ -88,15 +87,28 @@ class Supervision:
         processes.become_subreaper()
         outputs = {stream: os.pipe() for stream in (STDOUT, STDERR)}
         failed, failing = os.pipe()
+        held, holding = os.pipe()
         me = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            become_command(self.spec, outputs[STDOUT][1], outputs[STDERR][1], failing, me)
-        os.close(failing)
+            os.close(holding)
+            become_command(self.spec, outputs[STDOUT][1], outputs[STDERR][1], failing, me, held)
+        for descriptor in (failing, held):
+            os.close(descriptor)
         for stream, (reading, writing) in outputs.items():
             os.close(writing)
             self.read_from(reading, stream)
+        self.let_go(holding)
         self.note_failed_start(failed)
+
+    def let_go(self, holding: int) -> None:
+        """The claim must survive a loss of power before anything is begun, or recovery would begin it twice."""
+        try:
+            self.spool.sync()
+            with suppress(BrokenPipeError):  # it could not be prepared, and says why
+                os.write(holding, b"g")
+        finally:
+            os.close(holding)
 
     def read_from(self, descriptor: int, stream: int) -> None:
         os.set_blocking(descriptor, False)
@@ -258,9 +270,9 @@ class Supervision:
             self.log.close(self.stragglers)
         except OSError as error:
             self.stop("storage", str(error.strerror))
-        self.spool.write_exit(self.end(empty))
-        self.ring(b"x")
-        self.spool.sync()
+        self.spool.write_exit(self.end(empty), tell=lambda: self.ring(b"x"))
+        with suppress(FileNotFoundError):  # whoever was told may have thrown the folder away
+            self.spool.sync()
 
     def end(self, empty: bool) -> Exit:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
