@@ -16,7 +16,7 @@ from orchestration.api.auth import asker
 from orchestration.api.idempotency import once
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
-from orchestration.engine import controlling, deciding, launching, locks, planning
+from orchestration.engine import controlling, deciding, launching, planning
 from orchestration.models import StepRun, WorkflowRun
 from orchestration.models.workflow import Mode
 from orchestration.reading import finding, runs
@@ -53,12 +53,13 @@ def start_single_run(request: HttpRequest) -> Answer:
     by, data = asker(request), bodies.read_data(request)
     plan_text.check_data(data)
     draft = _plan(bodies.checked(_shape(data), data))
-    planning.find_feature(finding.find_project(by, draft["project"], Permission.LAUNCH), draft["feature"])
+    project = finding.find_project(by, draft["project"], Permission.LAUNCH)
+    planning.find_feature(project, draft["feature"])
     plan = plan_rules.validate_plan(draft)
+    ground = launching.look_at(project, by=by)
 
     def effect() -> Answer:
-        with locks.write_transaction():
-            run = launching.launch_simple(plan, by=by)
+        run = launching.launch_simple(plan, by=by, ground=ground)
         return Answer(runs.run_detail(by, str(run.pk)), 201)
 
     return once(request, data, effect)

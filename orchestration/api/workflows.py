@@ -110,9 +110,10 @@ def launch_run(request: HttpRequest, workflow_id: str) -> Answer:
     workflow = finding.find_workflow(by, workflow_id)
     body = bodies.read_body(request, bodies.Launch, default=b"{}")
     version = finding.find_version(workflow, body.version)
+    ground = launching.look_at(workflow.project, by=by)
 
     def effect() -> Answer:
-        run = launching.launch_run(workflow, inputs=body.inputs, by=by, version=version)
+        run = launching.launch_run(workflow, inputs=body.inputs, by=by, version=version, ground=ground)
         return Answer(runs.run_detail(by, str(run.pk)), 201)
 
     return once(request, body, effect)

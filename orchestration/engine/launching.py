@@ -37,16 +37,24 @@ class Ground:
 
 
 def launch_run(
-    workflow: Workflow, *, inputs: Mapping[str, Any], by: Actor, version: WorkflowVersion | None = None
+    workflow: Workflow,
+    *,
+    inputs: Mapping[str, Any],
+    by: Actor,
+    version: WorkflowVersion | None = None,
+    ground: Ground | None = None,
 ) -> WorkflowRun:
-    """Start a run of the workflow's newest (or the given) version. Raises Unlaunchable, InvalidInput, NotAllowed."""
+    """Start a run of the workflow's newest (or the given) version. Raises Unlaunchable, InvalidInput, NotAllowed.
+
+    Whoever calls this inside a transaction brings the ground: looking at a repository is a process.
+    """
     project = workflow.project
     access.require(by, access.Permission.LAUNCH, project)
     version = version or planning.latest_version(workflow)
     plan = plan_image(version.pk)
     values = checked_inputs(version.plan.get("inputs", {}), inputs)
     check_gates(project, plan, authors=_authors(version, by))
-    ground = find_ground(project)
+    ground = ground or find_ground(project)
     with write_transaction():
         change = _create(workflow, version, plan, values, ground, by)
         promoting.recompute(change)
@@ -57,11 +65,12 @@ def launch_run(
     return copy(change.run)
 
 
-def launch_simple(plan: Plan, *, by: Actor) -> WorkflowRun:
-    """The simple mode: a one-step plan, run at once by the same engine."""
+def launch_simple(plan: Plan, *, by: Actor, ground: Ground | None = None) -> WorkflowRun:
+    """The simple mode: a one-step plan, run at once by the same engine. Refused, it leaves no workflow behind."""
+    ground = ground or find_ground(planning.find_project(by, plan.project, access.Permission.LAUNCH))
     with write_transaction():
         workflow = planning.create_workflow(plan, by=by, mode=Mode.SIMPLE)
-    return launch_run(workflow, inputs={}, by=by)
+        return launch_run(workflow, inputs={}, by=by, ground=ground)
 
 
 def checked_inputs(wanted: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +107,12 @@ def check_gates(project: Project, plan: PlanImage, *, authors: list[int]) -> Non
                 "launched or edited this plan. Add an approver to the project.",
                 code="no_eligible_approver",
             )
+
+
+def look_at(project: Project, *, by: Actor) -> Ground:
+    """Where a run by this actor would work; for those who launch inside a transaction of theirs."""
+    access.require(by, access.Permission.LAUNCH, project)
+    return find_ground(project)
 
 
 def find_ground(project: Project) -> Ground:

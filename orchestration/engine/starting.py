@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orchestration.engine import gates, promoting, rows
+from orchestration.engine import agent_gates, checkpoints, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.filling import Unfilled, filled_definition, scope
 from orchestration.models import ExecutionRun, StepRun
 from policy import approvals
 from policy.actors import Actor
-from policy.models import Project
+from policy.models import Approval, Project
 from policy.models.approvals import ApprovalKind
 from policy.risk import Verdict
 
@@ -51,6 +51,7 @@ class Assignment:
     folder: tuple[int, int] | None = None  # device and inode of the project's
     handle: Mapping[str, Any] | None = None
     checkpoint: Mapping[str, Any] | None = None
+    usage_before: Mapping[str, Any] = field(default_factory=dict)  # of the checkpoint that the attempt began with
     log_state: Mapping[str, Any] = field(default_factory=dict)
     log_size: int = 0
     log_lines: int = 0
@@ -111,8 +112,9 @@ def _may_start(change: Change, place: int) -> bool:
     if verdict.verdict == "deny" and not _is_overridden(change, place):
         promoting.deny(change, place, verdict)
         return False
-    if verdict.verdict in gates.ASKS or change.image.steps[place].approval_id:
-        return _consume(change, place, verdict)
+    approval = agent_gates.gate_of(change.image.steps[place])
+    if verdict.verdict in gates.ASKS or approval is not None:
+        return _consume(change, place, verdict, approval)
     return True
 
 
@@ -121,10 +123,9 @@ def _is_overridden(change: Change, place: int) -> bool:
     return approval is not None and approval.kind == ApprovalKind.OVERRIDE and approval.state == "approved"
 
 
-def _consume(change: Change, place: int, verdict: Verdict) -> bool:
+def _consume(change: Change, place: int, verdict: Verdict, approval: Approval | None) -> bool:
     step = change.image.steps[place]
-    approval = step.approval
-    if approval is not None and approval.state == "consumed" and _covers_retry(change, place):
+    if approval is not None and approval.state == "consumed" and _covers_retry(step, approval):
         return True
     facts = gates.facts_of(change, place, verdict)
     reason = _why_not(change, approval, gates.digest_of(facts))
@@ -157,10 +158,10 @@ def _why_not(change: Change, approval: Any, digest: str) -> str:
     return ""
 
 
-def _covers_retry(change: Change, place: int) -> bool:
-    """One approval covers the automatic retries that the digest names; a new series asks anew."""
-    step = change.image.steps[place]
-    return step.attempt > step.series_start and step.approval is not None and step.digest == step.approval.digest
+def _covers_retry(step: StepRun, approval: Approval) -> bool:
+    """One approval covers the automatic retries that its digest names, an agent that goes on, and a start that
+    never began anything. A manual retry has none: it takes the approval off the step."""
+    return step.digest == approval.digest
 
 
 def _start(change: Change, place: int, owner: str) -> Assignment:
@@ -181,7 +182,9 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
         exit_code=None,
         data={"attempt": number, "execution_run": str(attempt_id)},
     )
-    return assignment(change, place, attempt_id, definition)
+    carried = checkpoints.carried(step.pk, definition, before=token)
+    used = usage.of_checkpoint(carried)
+    return assignment(change, place, attempt_id, definition, checkpoint=carried, usage_before=used)
 
 
 def assignment(

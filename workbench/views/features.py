@@ -53,7 +53,8 @@ def single(request: HttpRequest, slug: str, feature: str) -> HttpResponseBase:
     if plan is None:
         return _single(request, place, found, form, status=422)
     try:
-        return once(request, lambda: run_url(launching.launch_simple(plan, by=place.by)))
+        ground = launching.look_at(place.project, by=place.by)
+        return once(request, lambda: run_url(launching.launch_simple(plan, by=place.by, ground=ground)))
     except (EngineError, PolicyError) as refusal:
         problem = {"title": "The run was not started.", "detail": str(refusal), "safe": "Nothing was changed."}
         return _single(request, place, found, form, status=getattr(refusal, "status", 409), problem=problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from typing import Any
 
 from django.db.models import Count
@@ -60,10 +61,11 @@ def launch(request: HttpRequest, slug: str, pk: Any) -> HttpResponseBase:
     problem = None
     if form.is_valid():
         try:
-            return once(
-                request,
-                lambda: run_url(launching.launch_run(found, inputs=form.values(), by=place.by, version=version)),
+            ground = launching.look_at(found.project, by=place.by)
+            started = partial(
+                launching.launch_run, found, inputs=form.values(), by=place.by, version=version, ground=ground
             )
+            return once(request, lambda: run_url(started()))
         except InvalidInput as invalid:
             form.tell(invalid.errors)
         except (EngineError, PolicyError) as refusal:

@@ -9,6 +9,7 @@ import pytest
 from orchestration.engine import controlling, launching, recovering, replanning
 from orchestration.engine.errors import Unlaunchable, WrongState
 from orchestration.engine.finishing import Left, finish_attempt
+from orchestration.executors.base import Outcome
 from policy.errors import AlreadyDecided, NotAllowed, SelfApproval, StaleDigest
 from policy.models import Approval, AuditRecord, Membership
 from tests.orchestration import runs
@@ -243,3 +244,12 @@ def make_old(run: runs.WorkflowRun) -> None:
     from orchestration.engine.image import images
 
     images._kept.clear()
+
+
+def test_a_gated_step_that_never_began_is_not_asked_about_again(team: Team) -> None:
+    run = runs.launch(team, "push", {"push": PUSH})
+    runs.decide(team, run, "push")
+    assignment = runs.start(run)
+    assert assignment is not None
+    runs.finish(assignment, Outcome("never_started"))
+    assert runs.settle(run).state == "succeeded"
