@@ -34,6 +34,10 @@ DEBUG = False
 WORKERS = env.integer("CCDASH_WORKERS", default=16, low=1, high=256)
 EMBEDDED = env.flag("CCDASH_EMBEDDED", default=True)
 SANDBOX = env.choice("CCDASH_SANDBOX", default="none", allowed=("none", "bubblewrap"))
+# Whether projects may name model servers on this machine (such as Ollama), on its private networks, or neither
+ALLOW_PRIVATE_PROVIDERS = env.choice(
+    "CCDASH_ALLOW_PRIVATE_PROVIDERS", default="loopback", allowed=("none", "loopback", "all")
+)
 DEMO = env.flag("CCDASH_DEMO", default=True)
 
 # What it stands on

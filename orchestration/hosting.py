@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from orchestration import events
-from orchestration.engine import gates, rows
+from orchestration import events, provider_settings
+from orchestration.engine import rows
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import LostAttempt
 from orchestration.engine.locks import write_transaction
 from orchestration.engine.starting import Assignment
-from orchestration.executors.base import LeaseLost, Permission, ToolCall
+from orchestration.executors.base import FoundArtifact, LeaseLost, Outcome, Permission, ToolCall
 from orchestration.logs import LogWriter
 from orchestration.models import ExecutionRun
-from policy import risk, secrets
+from orchestration.storable import storable
+from policy import secrets
 from policy.actors import Actor
 from policy.models import Project
 from policy.redaction import Redactor, redact_data, redact_text
@@ -62,35 +63,39 @@ class AttemptHost:
         return self._writer.safe_offset
 
     def save_handle(self, handle: Mapping[str, Any]) -> None:
-        self._save(handle=dict(handle))
+        self._save(handle=storable(handle))
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        self._save(checkpoint=redact_data(dict(checkpoint), self._hidden))
+        self._save(checkpoint=redact_data(storable(checkpoint), self._hidden))
 
     def emit(self, kind: str, data: Mapping[str, Any]) -> None:
-        clean = redact_data(dict(data), self._hidden)
+        clean = redact_data(storable(data), self._hidden)
 
         def body(change: Change) -> None:
+            self._check_owned()
             change.event(kind, self.assignment.step_key, clean)
 
         self._owned(lambda: change_run(self.assignment.run_id, self._actor, body))
 
     def permit(self, call: ToolCall) -> Permission:
-        project = Project.objects.get(pk=self.assignment.project_id)
-        context = gates.context_for(project, self.assignment.feature, project.rules_revision)
-        asked = risk.ToolCall(call.name, call.arguments)
-        verdict = risk.evaluate_tool_call(asked, self.assignment.definition, context)
-        if verdict.verdict == "allow":
-            return Permission("allowed")
-        return Permission("refused", "; ".join(reason.message for reason in verdict.reasons))
+        return Permission("refused", "only agents make tool calls")
 
     def redact(self, text: str) -> str:
         return redact_text(text, self._hidden)
 
+    def complete(self, outcome: Outcome) -> Outcome:
+        """What the engine is told of how the work ended."""
+        return outcome
+
+    def clean_artifact(self, artifact: FoundArtifact) -> FoundArtifact:
+        """Files are kept as they are: what a command wrote is its own."""
+        return artifact
+
     @cached_property
     def _hidden(self) -> Mapping[str, str]:
         """Every secret of the project: one that this step was not given may still reach its output."""
-        return secrets.reveal_all(Project.objects.get(pk=self.assignment.project_id))
+        project = Project.objects.get(pk=self.assignment.project_id)
+        return {**secrets.reveal_all(project), **provider_settings.keys_of(project)}
 
     @cached_property
     def _actor(self) -> Actor:
@@ -102,6 +107,11 @@ class AttemptHost:
                 ExecutionRun, changes, id=self.assignment.attempt_id, owner=self.owner, finished_at=None
             )
         if found != 1:
+            raise LeaseLost
+
+    def _check_owned(self) -> None:
+        mine = ExecutionRun.objects.filter(pk=self.assignment.attempt_id, owner=self.owner, finished_at=None)
+        if not mine.exists():
             raise LeaseLost
 
     def _owned(self, act: Callable[[], Any]) -> None:

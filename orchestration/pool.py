@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from orchestration import dispatch, processes
+from orchestration.agent_hosting import host_for
 from orchestration.engine import recovering, starting
 from orchestration.engine.errors import EngineError
 from orchestration.engine.recovering import Orphan
@@ -117,7 +118,7 @@ class Pool:
             logger.exception("a worker thread failed")
 
     def _perform(self, assignment: Assignment) -> Assignment | None:
-        host = AttemptHost(assignment, self.owner)
+        host = host_for(assignment, self.owner)
         self._hosts[assignment.attempt_id] = host
         try:
             following = perform(assignment, host)

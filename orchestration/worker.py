@@ -6,7 +6,6 @@ Called by the pool's threads, never inside a transaction. Work returns an outcom
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import DatabaseError
 
-from orchestration import worktree
+from orchestration import leftovers, worktree
 from orchestration.artifacts import ArtifactStore
 from orchestration.engine import finishing
 from orchestration.engine.change import Change
@@ -28,7 +27,7 @@ from orchestration.engine.starting import Assignment
 from orchestration.executors import executor_for
 from orchestration.executors.base import LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
-from orchestration.models import WorkflowRun
+from orchestration.models import ExecutionRun, WorkflowRun
 from orchestration.workspace import WorkspaceError
 from policy import secrets
 from policy.actors import Actor
@@ -47,6 +46,7 @@ def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = Tru
     outcome = _outcome(assignment, host)
     if outcome is None:
         return None
+    outcome = host.complete(outcome)
     left, outcome = _gather(assignment, host, outcome)
     try:
         following = _insist(
@@ -55,7 +55,7 @@ def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = Tru
     except LostAttempt:
         logger.info("attempt %s ended late and changes nothing", assignment.attempt_id)
         return None
-    shutil.rmtree(_spool(assignment), ignore_errors=True)
+    _clear_spools(assignment, outcome)
     logger.debug("attempt %s took %.3f s", assignment.attempt_id, time.monotonic() - started)
     return following
 
@@ -174,10 +174,19 @@ def _spool(assignment: Assignment) -> Path:
     return Path(settings.SPOOL_DIR) / str(assignment.attempt_id)
 
 
+def _clear_spools(assignment: Assignment, outcome: Outcome) -> None:
+    """Folders of work that is over. An agent that may go on finds the commands that it began in the old ones."""
+    if assignment.definition["type"] != "sdk":
+        leftovers.throw_away(_spool(assignment))
+    elif outcome.kind in ("succeeded", "canceled"):
+        for attempt_id in ExecutionRun.objects.filter(step_run_id=assignment.step_run_id).values_list("id", flat=True):
+            leftovers.throw_away(Path(settings.SPOOL_DIR) / str(attempt_id))
+
+
 def _gather(assignment: Assignment, host: AttemptHost, outcome: Outcome) -> tuple[Left, Outcome]:
     """Store what the work left. What can't be stored makes a success a failure, never a silent loss."""
     try:
-        stored = [_stored(artifact) for artifact in outcome.artifacts]
+        stored = [_stored(host.clean_artifact(artifact)) for artifact in outcome.artifacts]
         return _with_change(assignment, stored), _redacted(host, outcome)
     except (OSError, WorkspaceError) as error:
         logger.warning("attempt %s: what it left could not be stored", assignment.attempt_id, exc_info=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from orchestration import dispatch
-from orchestration.engine import gates, impact
+from orchestration.engine import agent_gates, gates, impact
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
@@ -80,9 +80,7 @@ def cancel_within(change: Change) -> None:
     for place, state in enumerate(list(change.image.states)):
         if state not in WAITING:
             continue
-        approval = change.image.steps[place].approval
-        if approval is not None:
-            gates.supersede(change, place, approval)
+        agent_gates.withdraw(change, place)
         change.move(place, "cancel", reason="canceled", finished_at=change.now)
     run_id = change.run.pk
     change.after_commit.append(lambda: dispatch.control_changed(run_id))
@@ -134,9 +132,7 @@ def _restore_before(change: Change, place: int) -> None:
             state=run.state,
             allowed_actions=allowed_actions(run, change.image.states),
         )
-    change.set_run(
-        restore_pending=True, workspace_commit=attempt.commit_before, workspace_tree=attempt.tree_before
-    )
+    change.set_run(restore_pending=True, workspace_commit=attempt.commit_before, workspace_tree=attempt.tree_before)
     change.event("run.restore_asked", step.key, {"commit": attempt.commit_before})
     gates.renew_lapsed(change)
 
@@ -144,8 +140,7 @@ def _restore_before(change: Change, place: int) -> None:
 def again(change: Change, place: int, reason: str) -> None:
     """A new series of attempts; an approval of the old one counts for nothing here."""
     step = change.image.steps[place]
-    if step.approval is not None:
-        gates.supersede(change, place, step.approval)
+    agent_gates.withdraw(change, place)
     change.move(
         place,
         "retry",
@@ -182,9 +177,7 @@ def skip_step(
         if skip_needs_approval(change, place):
             _ask_skip(change, place, asked, by)
             return change.run
-        approval = change.image.steps[place].approval
-        if approval is not None:
-            gates.supersede(change, place, approval)
+        agent_gates.withdraw(change, place)
         change.move(
             place,
             "skip",
@@ -233,7 +226,7 @@ def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -
                 state=step.state,
                 allowed_actions=allowed_actions(change.run, change.image.states),
             )
-        gates.supersede(change, place, step.approval)
+        agent_gates.withdraw(change, place)
     verdict = gates.verdict_now(change, place)
     facts = {**gates.facts_of(change, place, verdict), "skip": {**asked, "before": change.image.states[place]}}
     approval = Approval.objects.create(

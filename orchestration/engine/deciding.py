@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from orchestration.engine import agent_gates
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, WrongState
@@ -90,6 +91,9 @@ def _approved(change: Change, place: int, approval: Approval) -> None:
     if approval.kind == ApprovalKind.SKIP:
         finish_skip(change, place, approval)
         return
+    if agent_gates.is_part(approval):
+        agent_gates.approved(change, place, approval)
+        return
     is_checkpoint_step = step.type == "approval"
     if is_checkpoint_step:
         approval.consume()
@@ -109,6 +113,9 @@ def _rejected(change: Change, place: int, approval: Approval, reason: str) -> No
         before = approval.facts.get("skip", {}).get("before", "")
         change.move(place, "refuse_skip", before, reason="skip_rejected", approval_id=None)
         change.image.steps[place].approval = None
+        return
+    if agent_gates.is_part(approval):
+        agent_gates.rejected(change, place, approval, reason)
         return
     target = "skipped" if definition.get("on_reject") == "skip" else "failed"
     change.move(place, "rejected", target, reason="rejected", error=reason, finished_at=change.now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from orchestration.engine import gates, promoting, rows
+from orchestration.engine import agent_gates, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import LostAttempt
@@ -44,6 +44,7 @@ def finish_attempt(
         close_attempt(change, place, assignment.attempt_id, outcome, owner=owner, tree=left.tree)
         _keep_artifacts(change, place, assignment.attempt_id, left)
         _keep_workspace(change, left)
+        usage.count(change, outcome.usage)
         settle_outcome(change, place, outcome)
         if not start_next:
             return None
@@ -55,8 +56,9 @@ def finish_attempt(
 
 def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
     """One place turns an outcome into a state."""
-    columns = _columns(change, outcome)
+    columns = _columns(change, place, outcome)
     if change.run.control == "cancel":
+        agent_gates.withdraw_parts(change, place)
         unknown = outcome.kind == "interrupted" or not outcome.group_empty
         change.move(place, "cancel", reason="effect_unknown" if unknown else "canceled", **columns)
         return
@@ -68,7 +70,7 @@ def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
         case "interrupted":
             _lost(change, place, outcome, columns)
         case "checkpoint":
-            _checkpointed(change, place, outcome)
+            _checkpointed(change, place, outcome, columns)
         case "canceled":
             # Nobody asked the run to cancel: somebody ended the work from outside.
             _failed(change, place, Outcome("failed", reason="canceled", error=outcome.error), columns)
@@ -97,14 +99,14 @@ def close_attempt(
         raise LostAttempt("This attempt belongs to another worker by now, or is over.")
 
 
-def _columns(change: Change, outcome: Outcome) -> dict[str, Any]:
+def _columns(change: Change, place: int, outcome: Outcome) -> dict[str, Any]:
     data = {"exit_code": outcome.exit_code} if outcome.exit_code is not None else {}
     return {
         "finished_at": change.now,
         "exit_code": outcome.exit_code,
         "error": outcome.error[:4000],
         "checks": [vars(check) for check in outcome.checks],
-        "usage": dict(outcome.usage),
+        "usage": usage.plus(change.image.steps[place].usage, outcome.usage),
         "data": data,
     }
 
@@ -134,9 +136,10 @@ def _lost(change: Change, place: int, outcome: Outcome, columns: dict[str, Any])
     change.audited("step.interrupted", step=step.key, reason=outcome.error)
 
 
-def _checkpointed(change: Change, place: int, outcome: Outcome) -> None:
-    verdict = gates.verdict_now(change, place)
-    gates.ask(change, place, arrow="checkpoint", verdict=verdict, reason=outcome.reason or "policy")
+def _checkpointed(change: Change, place: int, outcome: Outcome, columns: dict[str, Any]) -> None:
+    if not agent_gates.block(change, place, outcome, usage=columns["usage"]):
+        nobody = "The agent stopped to wait for a decision, and nobody was asked for one."
+        _failed(change, place, Outcome("failed", reason=outcome.reason or "policy", error=nobody), columns)
 
 
 def _keep_artifacts(change: Change, place: int, attempt_id: uuid.UUID, left: Left) -> None:

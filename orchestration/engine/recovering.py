@@ -16,7 +16,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from orchestration import dispatch
-from orchestration.engine import controlling, finishing, launching, rows, starting
+from orchestration.engine import checkpoints, controlling, finishing, launching, rows, starting, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run, database_now
 from orchestration.engine.errors import EngineError
@@ -81,13 +81,16 @@ def take_up(orphan: Orphan, *, owner: str) -> Assignment | None:
         place = change.step(orphan.step_key)
         attempt = ExecutionRun.objects.get(pk=orphan.attempt_id)
         change.event("attempt.taken_up", orphan.step_key, {"attempt": attempt.number})
+        definition = _definition(change, place)
+        carried = checkpoints.carried(attempt.step_run_id, definition, before=attempt.token)
         return starting.assignment(
             change,
             place,
             attempt.pk,
-            _definition(change, place),
+            definition,
             handle=attempt.handle or {},
-            checkpoint=attempt.checkpoint,
+            checkpoint=attempt.checkpoint or carried,
+            usage_before=usage.of_checkpoint(carried),
             log_state=attempt.log_state,
             log_size=attempt.log_size,
             log_lines=attempt.log_lines,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration import plan_rules
-from orchestration.engine import gates, impact, launching, planning
+from orchestration.engine import agent_gates, impact, launching, planning
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
@@ -129,9 +129,7 @@ def _replace(change: Change, plan: Plan, by: Actor, reason: str) -> None:
 
 
 def _supersede(change: Change, place: int) -> None:
-    approval = change.image.steps[place].approval
-    if approval is not None:
-        gates.supersede(change, place, approval)
+    agent_gates.withdraw(change, place)
     change.move(place, "supersede", reason="replanned", finished_at=change.now)
 
 

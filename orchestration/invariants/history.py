@@ -14,7 +14,7 @@ from orchestration.invariants.arrows import FINAL, RUN_ARROWS, RUN_EVENTS, STEP_
 from orchestration.invariants.breach import Breach
 from orchestration.invariants.facts import PlanFacts, RunRow
 
-GATES = frozenset({"step.gated", "step.lapsed", "step.checkpointed"})
+GATES = frozenset({"step.gated", "step.lapsed"})
 CONTROLS = {
     "run.pause_asked": "pause",
     "run.resume_asked": "none",
@@ -124,8 +124,9 @@ class History:
         if kind == "step.started":
             self._started(number, key, series, data)
         elif kind == "approval.consumed":
-            series.consumed = str(data.get("approval"))
-            self.consumed[series.consumed] += 1
+            self.consumed[str(data.get("approval"))] += 1
+            if not data.get("call_id") and data.get("kind") != "budget":
+                series.consumed = str(data.get("approval"))
         elif kind in GATES:
             series.is_gated, series.consumed = True, ""
         elif kind == "step.retried":

@@ -55,6 +55,12 @@ class Calls:
         self._state.close_calls()
         return True
 
+    def end_begun(self) -> None:
+        """When the agent has to stop: processes of calls that an earlier process began must not live on."""
+        for call in self._state.calls:
+            if call.result is None and call.state == "started" and TOOLS[call.name].take_up is not None:
+                self._make(call)
+
     def _ask(self, call: Call, index: int) -> None:
         arguments = self._arguments(call)
         problem = self._problem(call, index, arguments)

@@ -50,7 +50,7 @@ class Agent:
         self._granted = frozenset(self._definition.get("tools") or ())
         self._model = str(self._definition.get("model") or settings.config.model or "")
         self._turn = Turn(provider, host, watch, policy)
-        self._progress = Progress()
+        self._progress = Progress.stored(context.handle, state.turn + 1)
         places = Places(context, host, watch)
         self._calls = Calls(state, self._granted, host, watch, places.of, places.clean)
 
@@ -58,6 +58,7 @@ class Agent:
         try:
             return self._run()
         except Stopped as stopped:
+            self._calls.end_begun()
             self._stop_provider()
             return self._end(ending.stopped(stopped.kind, self._watch))
         except ProviderError as error:

@@ -74,7 +74,8 @@ def take_up_command(arguments: Mapping[str, Any], place: Place) -> ToolOutput:
     except (OSError, ValueError):
         handle = {}
     output = _follow(arguments, place, handle)
-    return _follow(arguments, _fresh(place), None) if output.facts.get("never_started") else output
+    may_begin = output.facts.get("never_started") and place.host.control() == "none"
+    return _follow(arguments, _fresh(place), None) if may_begin else output
 
 
 def _follow(arguments: Mapping[str, Any], place: Place, handle: Mapping[str, Any] | None) -> ToolOutput:

@@ -1,0 +1,137 @@
+"""The host of an agent: its provider's settings, permits for its tool calls, its budget, the change so far.
+
+The worker makes one for each attempt of an sdk step. Verdicts and decisions are the engine's, this only asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from orchestration import provider_settings, worktree
+from orchestration.engine import agent_gates, budgets, checkpoints, gates, usage
+from orchestration.engine.budgets import Room, Spender
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.engine.starting import Assignment
+from orchestration.executors.agents.host import AgentSettings, Estimate, Reservation
+from orchestration.executors.base import FoundArtifact, Outcome, Permission, ToolCall
+from orchestration.hosting import AttemptHost
+from orchestration.models import ExecutionRun
+from orchestration.providers.base import Usage
+from orchestration.storable import storable
+from policy import risk
+from policy.models import Project
+from policy.redaction import redact_data
+
+
+class AgentHost(AttemptHost):
+    def __init__(self, assignment: Assignment, owner: str) -> None:
+        super().__init__(assignment, owner)
+        self._last = assignment.checkpoint
+        self._estimate: Estimate | None = None
+        self._tightest: Room | None = None
+        self._noticed: set[tuple[str, str]] = set()
+
+    def settings(self, provider: str) -> AgentSettings:
+        project = Project.objects.get(pk=self.assignment.project_id)
+        config = provider_settings.usable_config(project, provider)
+        return AgentSettings(config, repository_instructions=project.allow_instructions)
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        self._last = checkpoint
+        super().save_checkpoint(checkpoints.marked(checkpoint, self.assignment.definition))
+
+    def permit(self, call: ToolCall) -> Permission:
+        clean = replace(call, arguments=self._clean(call.arguments))
+        if self._is_free(clean):
+            return Permission("allowed")
+
+        def body(change: Change) -> Permission:
+            self._check_owned()
+            return agent_gates.permit(change, self.assignment.step_key, self.assignment.definition, clean)
+
+        return change_run(self.assignment.run_id, self._actor, body)
+
+    def reserve(self, estimate: Estimate) -> Reservation:
+        found = budgets.reserve(self._spender, estimate)
+        self._estimate, self._tightest = estimate, found.tightest
+        notice = self._notice(found.rooms) if found.reservation.granted else ""
+        return replace(found.reservation, notice=notice)
+
+    def record_usage(self, key: str, usage: Usage, usd: Decimal | None) -> None:
+        budgets.record(self._spender, key, usage.total_tokens, usd)
+        if self._estimate is not None and (notice := self._notice(budgets.rooms_now(self._spender, self._estimate))):
+            self.emit("agent.notice", {"message": notice})
+
+    def diff(self) -> str:
+        """What changed in the workspace since the step began to work there."""
+        path = Path(settings.WORKTREES_DIR) / str(self.assignment.run_id)
+        if self.assignment.workspace_kind != "worktree" or not worktree.store_of(path).is_dir():
+            return "This workspace keeps no history, so there is no diff to show."
+        tree = worktree.open_run_worktree(path)
+        taken = worktree.snapshot(tree, message=f"Run {self.assignment.run_number}: {self.assignment.step_key}")
+        return worktree.diff(tree, self._tree_before, taken.tree).patch.decode("utf-8", "replace")
+
+    def complete(self, outcome: Outcome) -> Outcome:
+        """Say which limit stopped it, and count what this attempt used: not what its step had used before."""
+        total = outcome.usage or usage.of_checkpoint(self._last)
+        counted = replace(outcome, usage=usage.minus(total, self.assignment.usage_before))
+        counted = replace(counted, extension=self._clean(outcome.extension))
+        if (outcome.kind, outcome.reason) == ("checkpoint", "budget") and self._tightest is not None:
+            return replace(counted, extension={**counted.extension, "budget": self._tightest.as_data()})
+        return counted
+
+    def clean_artifact(self, artifact: FoundArtifact) -> FoundArtifact:
+        """A transcript holds what a model said: secrets go out of it before it is stored."""
+        if artifact.kind == "transcript":
+            text = json.dumps(self._clean(json.loads(artifact.path.read_text())), ensure_ascii=False, indent=1)
+            artifact.path.write_text(text)
+        return artifact
+
+    def _is_free(self, call: ToolCall) -> bool:
+        """Most calls: the rules allow them and nobody was ever asked. What is said here costs no lock."""
+        project = Project.objects.get(pk=self.assignment.project_id)
+        context = gates.context_for(project, self.assignment.feature, project.rules_revision)
+        verdict = risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), self.assignment.definition, context)
+        return verdict.verdict == "allow" and not agent_gates.was_asked(self.assignment.step_run_id, call.id)
+
+    def _clean(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(redact_data(storable(data), self._hidden))
+
+    def _notice(self, rooms: tuple[Room, ...]) -> str:
+        """Once for each limit in each process."""
+        news = [room for room in rooms if room.is_noticed and (room.scope, room.unit) not in self._noticed]
+        self._noticed.update((room.scope, room.unit) for room in news)
+        return " ".join(room.sentence for room in news)
+
+    @cached_property
+    def _spender(self) -> Spender:
+        mine = self.assignment
+        return Spender(
+            mine.project_id,
+            mine.run_id,
+            mine.step_run_id,
+            mine.attempt_id,
+            mine.definition.get("budget") or {},
+            mine.plan.get("budget") or {},
+        )
+
+    @cached_property
+    def _tree_before(self) -> str:
+        attempts = ExecutionRun.objects.filter(step_run_id=self.assignment.step_run_id).order_by("token")
+        if not self.assignment.usage_before:
+            attempts = attempts.filter(pk=self.assignment.attempt_id)
+        return attempts.values_list("tree_before", flat=True)[0] or self.assignment.base_commit
+
+
+def host_for(assignment: Assignment, owner: str) -> AttemptHost:
+    is_agent = assignment.definition["type"] == "sdk"
+    return AgentHost(assignment, owner) if is_agent else AttemptHost(assignment, owner)
