@@ -1,0 +1,35 @@
+"""Throws away the folders of work that is over, on a thread of its own: removing names can wait for other people's disks.
+
+What is lost when the process ends is left lying, as it would be without this.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import threading
+from pathlib import Path
+
+_folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def throw_away(folder: Path) -> None:
+    if os.path.lexists(folder):
+        _folders.put(folder)
+        _keep_thread()
+
+
+def _keep_thread() -> None:
+    global _thread  # noqa: PLW0603 - one for the process
+    with _lock:
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_work, name="leftovers", daemon=True)
+            _thread.start()
+
+
+def _work() -> None:
+    while True:
+        shutil.rmtree(_folders.get(), ignore_errors=True)
