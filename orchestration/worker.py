@@ -134,6 +134,8 @@ def _identical(assignment: Assignment, path: Path) -> Path:
 
 def _context(assignment: Assignment, workspace: Path) -> StepContext:
     definition, spool = assignment.definition, _spool(assignment)
+    if definition["type"] == "sdk":
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     return StepContext(
         project=assignment.project,
         feature=assignment.feature,
