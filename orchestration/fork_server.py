@@ -101,6 +101,7 @@ def become_supervisor(waiting: int) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
+        rehearse()
         with os.fdopen(waiting, "rb") as pipe:
             said = pipe.readline()
         if said.endswith(b"\n"):
@@ -111,6 +112,15 @@ def become_supervisor(waiting: int) -> None:
     except BaseException:  # noqa: BLE001 - whatever it was, nobody else will ever tell
         note_crash(folder)
     os._exit(code)
+
+
+def rehearse() -> None:
+    """Touch now what will be needed: a forked process copies each page at its first use."""
+    processes.become_subreaper()
+    processes.out_of_memory_kills()
+    json.loads(json.dumps({"boot": processes.boot_id(), "me": processes.start_time(os.getpid())}))
+    for descriptor in os.pipe():
+        os.close(descriptor)
 
 
 def note_crash(folder: str) -> None:

@@ -1,4 +1,4 @@
-"""Throws away the folders of work that is over, on a thread of its own: removing names can wait for other people's disks.
+"""Throws away the folders of work that is over, on a thread of its own: removing names may wait for the disk.
 
 What is lost when the process ends is left lying, as it would be without this.
 """

@@ -7,6 +7,7 @@ left out and said by the return value; nothing here raises because a process has
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def offer_for_memory() -> None:
         return
 
 
+@functools.cache
 def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -51,7 +51,7 @@ class Supervision:
         self.told: set[int] = set()
         self.pipes: dict[int, int] = {}
         self.poll = select.poll()
-        self.memory_kills = processes.out_of_memory_kills()
+        self.memory_kills = 0
         self.started_at = time.time()
         self.deadline = time.monotonic() + (spec.timeout_seconds or 10**9)
         self.bell = os.open(spool.bell, os.O_RDWR | os.O_NONBLOCK)
@@ -60,7 +60,6 @@ class Supervision:
 
     def run(self) -> None:
         try:
-            self.spool.reserve_exit()
             self.listen()
             self.start()
             self.wait_for_end()
@@ -102,8 +101,11 @@ class Supervision:
         self.note_failed_start(failed)
 
     def let_go(self, holding: int) -> None:
-        """The claim must survive a loss of power before anything is begun, or recovery would begin it twice."""
+        """While the child prepares itself. Nothing is begun before the claim would survive a loss of power, or recovery
+        would begin it twice, and before there is room for the last word."""
         try:
+            self.memory_kills = processes.out_of_memory_kills()
+            self.spool.reserve_exit()
             self.spool.sync()
             with suppress(BrokenPipeError):  # it could not be prepared, and says why
                 os.write(holding, b"g")
