@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from orchestration import repositories
+from orchestration import provider_settings, repositories
 from orchestration.features import ImportReport
 from orchestration.models import Document, Feature, RunState, WorkflowRun
 from orchestration.providers import PROVIDERS
-from orchestration.providers.config import resolve_config
 from orchestration.reading import finding
 from policy.actors import Actor
 from policy.models import Membership, Project, Secret
@@ -138,23 +136,24 @@ def secrets(project: Project) -> dict[str, Any]:
     }
 
 
-def providers() -> dict[str, Any]:
-    return {"providers": [_provider(name) for name in PROVIDERS]}
+def providers(project: Project) -> dict[str, Any]:
+    return {"providers": [_provider(project, name) for name in PROVIDERS]}
 
 
-def _provider(name: str) -> dict[str, Any]:
-    config = resolve_config(name, None, os.environ)
-    provider = PROVIDERS[name](config)
-    can = provider.capabilities()
-    missing = provider.validate_config({"model": "any", "prompt": "any"})
-    note = "Plays a scripted agent, so that everything can be tried with no key." if can.simulated else config.base_url
+def _provider(project: Project, name: str) -> dict[str, Any]:
+    found = provider_settings.health(project, name)
+    note = "Plays a scripted agent, so that everything can be tried with no key." if found.simulated else found.base_url
+    words = ("streaming", "cancel", "resume", "artifacts")
+    is_set = not found.simulated
     return {
         "name": name,
-        "label": provider.label,
-        "configured": not missing,
-        "simulated": can.simulated,
-        "note": " ".join([note, *missing]),
-        "capabilities": [word for word in ("streaming", "cancel", "resume", "artifacts") if getattr(can, word)],
+        "label": found.label,
+        "configured": found.configured,
+        "simulated": found.simulated,
+        "note": " ".join(part for part in (note, found.key and f"Key {found.key}.", *found.problems) if part),
+        "capabilities": [word for word in words if getattr(found.capabilities, word)],
+        "url": reverse("project-provider", args=[project.slug, name]) if is_set else "",
+        "test_url": reverse("provider-test", args=[project.slug, name]) if is_set else "",
     }
 
 

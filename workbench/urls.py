@@ -6,7 +6,7 @@ from django.urls import path
 
 from workbench.run_urls import urlpatterns as run_urls
 from workbench.run_urls import websocket_urlpatterns
-from workbench.views import account, documents, features, home, plans, projects, workflows
+from workbench.views import account, documents, features, home, plans, projects, provider_settings, workflows
 
 __all__ = ["urlpatterns", "websocket_urlpatterns"]
 
@@ -26,6 +26,8 @@ project_urls = [
     path("projects/<slug:slug>/members/", projects.project_members, name="project-members"),
     path("projects/<slug:slug>/members/<int:pk>/removal/", projects.member_removal, name="member-removal"),
     path("projects/<slug:slug>/providers/", projects.providers, name="project-providers"),
+    path("projects/<slug:slug>/providers/<slug:name>/", provider_settings.provider, name="project-provider"),
+    path("projects/<slug:slug>/providers/<slug:name>/test/", provider_settings.connection, name="provider-test"),
     path("projects/<slug:slug>/secrets/", projects.project_secrets, name="project-secrets"),
     path("projects/<slug:slug>/secrets/<slug:name>/removal/", projects.secret_removal, name="secret-removal"),
     path("projects/<slug:slug>/rules/", projects.project_rules, name="project-rules"),

@@ -105,7 +105,7 @@ def member_removal(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase
 @page()
 def providers(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug)
-    return _tab(request, place, "providers", project_parts.providers())
+    return _tab(request, place, "providers", project_parts.providers(place.project))
 
 
 @page("GET", "POST")
