@@ -93,6 +93,8 @@ def what(approval: Approval) -> list[Data]:
     """The facts under the digest that a person can judge; the rest is in the step's definition."""
     if skip := approval.facts.get("skip"):
         return _skip(skip)
+    if call := approval.facts.get("call"):
+        return _call(call)
     step = approval.facts.get("step", {})
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
     return [
@@ -100,6 +102,13 @@ def what(approval: Approval) -> list[Data]:
         for name in names
         if step.get(name) not in (None, "", [], {})
     ]
+
+
+def _call(call: Mapping[str, Any]) -> list[Data]:
+    """An agent's tool call, word for word: what is approved is what is made."""
+    made = [{"label": "Tool", "value": str(call.get("name")), "code": True}]
+    arguments = dict(call.get("arguments") or {})
+    return made + [{"label": name, "value": str(value), "code": True} for name, value in arguments.items()]
 
 
 def _skip(skip: Mapping[str, Any]) -> list[Data]:
