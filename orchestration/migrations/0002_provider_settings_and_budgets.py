@@ -6,54 +6,135 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orchestration', '0001_initial'),
-        ('policy', '0004_find_audit_records_by_time'),
+        ("orchestration", "0001_initial"),
+        ("policy", "0004_find_audit_records_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BudgetLedger',
+            name="BudgetLedger",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('reserved', 'Reserved'), ('used', 'Used'), ('extended', 'Extended')], max_length=8)),
-                ('scope', models.CharField(blank=True, choices=[('step', 'Step'), ('run', 'Run'), ('day', 'Project and day')], help_text='Of an extension.', max_length=4)),
-                ('key', models.CharField(help_text='The turn, or the approval of an extension.', max_length=250)),
-                ('tokens', models.PositiveBigIntegerField(default=0)),
-                ('usd', models.DecimalField(blank=True, decimal_places=8, help_text='None: not known.', max_digits=14, null=True)),
-                ('waives_usd', models.BooleanField(default=False, help_text='Go on though nobody can tell the price.')),
-                ('at', models.DateTimeField()),
-                ('attempt', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orchestration.executionrun')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='policy.project')),
-                ('run', models.ForeignKey(db_column='workflow_run_id', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orchestration.workflowrun')),
-                ('step_run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orchestration.steprun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("reserved", "Reserved"), ("used", "Used"), ("extended", "Extended")], max_length=8
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        blank=True,
+                        choices=[("step", "Step"), ("run", "Run"), ("day", "Project and day")],
+                        help_text="Of an extension.",
+                        max_length=4,
+                    ),
+                ),
+                ("key", models.CharField(help_text="The turn, or the approval of an extension.", max_length=250)),
+                ("tokens", models.PositiveBigIntegerField(default=0)),
+                (
+                    "usd",
+                    models.DecimalField(
+                        blank=True, decimal_places=8, help_text="None: not known.", max_digits=14, null=True
+                    ),
+                ),
+                ("waives_usd", models.BooleanField(default=False, help_text="Go on though nobody can tell the price.")),
+                ("at", models.DateTimeField()),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="orchestration.executionrun",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="policy.project"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_column="workflow_run_id",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="orchestration.workflowrun",
+                    ),
+                ),
+                (
+                    "step_run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="orchestration.steprun"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'execution_budget_ledger',
-                'ordering': ['at', 'id'],
-                'indexes': [models.Index(fields=['project', 'at'], name='ledger_by_day'), models.Index(fields=['run'], name='ledger_by_run'), models.Index(fields=['step_run'], name='ledger_by_step')],
-                'constraints': [models.UniqueConstraint(fields=('key', 'kind'), name='one_ledger_row_per_key'), models.CheckConstraint(condition=models.Q(('kind__in', ['reserved', 'used', 'extended'])), name='ledger_kind_known'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'extended'), ('scope__in', ['step', 'run', 'day'])), models.Q(models.Q(('kind', 'extended'), _negated=True), ('scope', '')), _connector='OR'), name='ledger_extension_has_a_scope')],
+                "db_table": "execution_budget_ledger",
+                "ordering": ["at", "id"],
+                "indexes": [
+                    models.Index(fields=["project", "at"], name="ledger_by_day"),
+                    models.Index(fields=["run"], name="ledger_by_run"),
+                    models.Index(fields=["step_run"], name="ledger_by_step"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key", "kind"), name="one_ledger_row_per_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["reserved", "used", "extended"])), name="ledger_kind_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "extended"), ("scope__in", ["step", "run", "day"])),
+                            models.Q(models.Q(("kind", "extended"), _negated=True), ("scope", "")),
+                            _connector="OR",
+                        ),
+                        name="ledger_extension_has_a_scope",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProviderSettings',
+            name="ProviderSettings",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=40)),
-                ('base_url', models.CharField(blank=True, max_length=500)),
-                ('model', models.CharField(blank=True, max_length=100)),
-                ('key_ciphertext', models.BinaryField(blank=True, default=b'')),
-                ('foreground', models.BooleanField(default=False, help_text='For servers without background responses.')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='provider_settings', to='policy.project')),
-                ('updated_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=40)),
+                ("base_url", models.CharField(blank=True, max_length=500)),
+                ("model", models.CharField(blank=True, max_length=100)),
+                ("key_ciphertext", models.BinaryField(blank=True, default=b"")),
+                (
+                    "foreground",
+                    models.BooleanField(default=False, help_text="For servers without background responses."),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="provider_settings",
+                        to="policy.project",
+                    ),
+                ),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'execution_provider_settings',
-                'ordering': ['provider'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'provider'), name='one_setting_per_provider')],
+                "db_table": "execution_provider_settings",
+                "ordering": ["provider"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("project", "provider"), name="one_setting_per_provider")
+                ],
             },
         ),
     ]

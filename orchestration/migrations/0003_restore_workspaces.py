@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orchestration', '0002_provider_settings_and_budgets'),
+        ("orchestration", "0002_provider_settings_and_budgets"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='executionrun',
-            name='commit_before',
+            model_name="executionrun",
+            name="commit_before",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='workflowrun',
-            name='restore_pending',
+            model_name="workflowrun",
+            name="restore_pending",
             field=models.BooleanField(default=False),
         ),
     ]
