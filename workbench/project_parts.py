@@ -27,7 +27,8 @@ from workbench.templatetags.badges import label
 RUNS_ON_A_PAGE = 50
 COLUMNS = {"draft": 0, "planned": 1, "in_progress": 2, "review": 3, "completed": 9}
 SAME = {
-    "": "draft", "idea": "draft", "proposed": "draft", "todo": "planned", "ready": "planned", "approved": "planned", "accepted": "planned",
+    "": "draft", "idea": "draft", "proposed": "draft", "todo": "planned", "ready": "planned", "approved": "planned",
+    "accepted": "planned",
     "active": "in_progress", "in-progress": "in_progress", "started": "in_progress", "wip": "in_progress",
     "in-review": "review", "in_review": "review", "done": "completed", "complete": "completed", "shipped": "completed",
     "implemented": "completed", "released": "completed",
