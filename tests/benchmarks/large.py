@@ -25,7 +25,7 @@ def large_installation() -> Iterator[Figure]:
 
 
 def _pages() -> Iterator[Figure]:
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(pk=ground.ada().user_id))
     run = WorkflowRun.objects.order_by("-number").select_related("project", "feature")[0]
     Membership.objects.create(project=run.project, user_id=ground.ada().user_id, role="admin")
