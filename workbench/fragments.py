@@ -97,7 +97,7 @@ def log_lines(view: RunView, key: str, found: Extent, after: int) -> str:
         return ""
     page_url = view.step_url(key, panel="log", attempt=found.number)
     lines = partial("_log_lines", {"block": block, "page_url": page_url})
-    return f'<div hx-swap-oob="beforeend:#{dom_id("log-lines", key)}">{lines}</div>'
+    return added(lines, f"beforeend:#{dom_id('log-lines', key)}")
 
 
 def partial(name: str, context: Mapping[str, Any]) -> str:
@@ -109,10 +109,15 @@ def swapped(html: str) -> str:
     return FIRST_TAG.sub(r'<\1 hx-swap-oob="morph"', html, count=1)
 
 
+def added(html: str, where: str) -> str:
+    """A part to be put beside what is there; the element around it is only a label."""
+    return f'<div data-added hx-swap-oob="{where}">{html}</div>'
+
+
 def _history(view: RunView, events: Iterable[Data]) -> Iterable[str]:
     for event in events:
         line = partial("_event", {"event": happening(view, event)})
-        yield f'<div hx-swap-oob="afterbegin:#events">{line}</div>'
+        yield added(line, "afterbegin:#events")
 
 
 def _steps(view: RunView, events: Sequence[Data], touched: set[str]) -> Iterable[str]:

@@ -31,7 +31,18 @@ document.addEventListener("submit", (event) => {
   hold(form);
 }, true);
 
+// Forms that came by the socket know no request; the page they came into does.
+function seal(form) {
+  if (form.elements.csrfmiddlewaretoken) return;
+  const token = document.createElement("input");
+  token.type = "hidden";
+  token.name = "csrfmiddlewaretoken";
+  token.value = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  form.prepend(token);
+}
+
 function hold(form) {
+  seal(form);
   form.setAttribute("aria-busy", "true");
   form.querySelectorAll("button[type=submit]").forEach((button) => button.setAttribute("aria-busy", "true"));
 }

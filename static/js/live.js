@@ -128,6 +128,13 @@
     if (event.detail.target.id === "live") event.detail.serverResponse = keepWhatIsHere(event.detail.serverResponse);
   });
 
+  // What is to be added comes with a label around it, which is not to be added.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { fragment } = event.detail;
+    const label = fragment.firstElementChild;
+    if (label?.matches("[data-added]")) fragment.replaceChildren(...label.childNodes);
+  });
+
   function toggle() {
     const element = document.getElementById("live");
     if (!element) return;

@@ -104,6 +104,14 @@ class Log {
   get isAtEnd() { return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 12; }
 
   toEnd() {
+    this.before = Infinity;
+    this.goToEnd();
+    // Blocks that come into view get their true height only now.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.goToEnd()));
+  }
+
+  goToEnd() {
+    if (!this.following) return;
     this.scroll.scrollTop = this.scroll.scrollHeight;
     this.before = this.scroll.scrollTop;
   }

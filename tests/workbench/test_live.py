@@ -17,7 +17,7 @@ from tests.orchestration import runs
 from tests.orchestration.runs import Team
 from tests.workbench import pages
 from tests.workbench.sockets import Socket, aside, play
-from workbench import consumers, feeds
+from workbench import consumers, feeds, fragments
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,8 +122,6 @@ def test_a_page_that_is_up_to_date_gets_nothing(team: Team) -> None:
 
 
 def test_a_long_history_comes_in_portions_without_a_gap(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench import fragments
-
     monkeypatch.setattr(fragments, "AT_ONCE", 7)
     run = runs.settle(
         runs.launch(team, ", ".join(f"s{n}" for n in range(12)) + " >> gate", {"gate": {"type": "approval"}})

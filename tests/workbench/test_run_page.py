@@ -1,4 +1,4 @@
-"""The run page: what it says, who may see it, what stands in its address, and that nothing on it is markup of others."""
+"""The run page: what it says, who may see it, what its address says, and that nothing on it is markup of others."""
 
 from __future__ import annotations
 

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 from orchestration.models import Event
 from orchestration.reading.histories import EVENT_COLUMNS
+from policy import access
 from workbench.run_page.view import RunView, number_in
 from workbench.templatetags import badges
 
 Data = dict[str, Any]
 SHOWN = 200
+PEOPLE, PARTS = "@people", "@system"
+SYSTEM = ("worker", "sweeper")
 KINDS = {
     "run": "The run",
     "step": "Steps",
@@ -112,7 +115,7 @@ def event_list(view: RunView, seen: int | None = None) -> Data:
     """For `_events.html`: newest first, one portion."""
     kind, actor, before = view.asked.get("kind", ""), view.asked.get("actor", ""), number_in(view.asked, "before")
     found = _of_kind(Event.objects.filter(run=view.run, sequence_no__lte=view.run.last_sequence_no), kind)
-    found = found.filter(actor=actor) if actor else found
+    found = _by(found, actor) if actor else found
     found = found.filter(sequence_no__lt=before) if before else found
     rows = list(found.order_by("-sequence_no").values(*EVENT_COLUMNS)[: SHOWN + 1])
     older = rows[SHOWN - 1]["sequence_no"] if len(rows) > SHOWN else None
@@ -131,12 +134,20 @@ def _of_kind(found: Any, kind: str) -> Any:
     return found.filter(type__startswith=f"{kind}.") if kind in KINDS else found
 
 
+def _by(found: Any, actor: str) -> Any:
+    if actor == PEOPLE:
+        return found.exclude(actor__in=SYSTEM)
+    return found.filter(actor__in=SYSTEM) if actor == PARTS else found.filter(actor=actor)
+
+
 def _filters(view: RunView, kind: str, actor: str) -> Data:
-    actors = Event.objects.filter(run=view.run).order_by("actor").values_list("actor", flat=True).distinct()[:100]
+    """Who may appear, not who did: what the socket adds needs no new choice."""
+    members = access.members_with_role(view.run.project).order_by("username").values_list("username", flat=True)[:100]
+    actors = {PEOPLE: "People", PARTS: "The system", **{name: name for name in members}}
     return {
         "action": view.url,
         "kinds": [{"value": v, "label": label, "selected": v == kind} for v, label in KINDS.items()],
-        "actors": [{"value": name, "label": name, "selected": name == actor} for name in actors],
+        "actors": [{"value": v, "label": label, "selected": v == actor} for v, label in actors.items()],
     }
 
 

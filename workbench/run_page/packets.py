@@ -207,19 +207,15 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
             "on_reject": "The step counts as failed; it can be retried.",
         }
     after = [view.plan.keys[place] for place in view.plan.graph.dependants[view.plan.place[one.key]]]
-    names = ", ".join(view.name(key) for key in after[:3]) + (f" and {len(after) - 3} more" if len(after) > 3 else "")
+    names = ", ".join(f"“{view.name(key)}”" for key in after[:3]) + (f" and {len(after) - 3} more" if after[3:] else "")
     skips = view.definition(one.key).get("on_reject") == "skip"
-    starts = f"{names} can start." if names else "the run can end."
-    approve = f"“{one.name}” runs as shown." if view.by_key[one.key]["type"] != "approval" else _capital(starts)
+    starts = f"{names} can start." if names else "The run can end."
+    approve = f"“{one.name}” runs as shown." if view.by_key[one.key]["type"] != "approval" else starts
     reject = (
         "The step is skipped." if skips else f"“{one.name}” fails" + (f"; {names} will not start." if names else ".")
     )
     more = f" It needs {one.missing - 1} more after yours." if one.missing > 1 else ""
     return {"on_approve": approve + more, "on_reject": reject}
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _why_not(one: Asked) -> str:

@@ -201,5 +201,5 @@ def _done(request: HttpRequest, view: RunView, sentence: str) -> HttpResponseBas
     asked = QueryDict((request.htmx.current_url or "").partition("?")[2]).dict()  # type: ignore[attr-defined]
     now = open_view(actor_of(request), view.run.project.slug, view.run.number, asked)
     response = HttpResponse(f'{fragments.state(now)}<div hx-swap-oob="beforeend:#flash">{flash}</div>')
-    response["HX-Trigger"] = "sheet:done"
+    response["HX-Trigger-After-Settle"] = "sheet:done"
     return response
