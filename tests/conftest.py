@@ -38,6 +38,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         LAID.extend(row for model in _our_models() for row in model._default_manager.all())
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop running on this thread for the rest of the session."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """A transactional test ends by emptying every table: lift the append-only triggers meanwhile, then lay the first
