@@ -70,9 +70,7 @@ def rejected(team: Team) -> WorkflowRun:
 
 
 def pushed(team: Team) -> WorkflowRun:
-    run = runs.settle(
-        runs.launch(team, "a >> push", {"push": {**PUSH, "retry": TWICE}})
-    )
+    run = runs.settle(runs.launch(team, "a >> push", {"push": {**PUSH, "retry": TWICE}}))
     runs.decide(team, run, "push")
     runs.settle(run, {"push": runs.BROKEN})
     recovering.sweep()
