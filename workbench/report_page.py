@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ def told(view: RunView, report: Mapping[str, Any]) -> Data:
     return {
         "title": f"{run['workflow']['name']}, run {run['number']}",
         "state": run["state"],
-        "purpose": sentence(view)[:1].upper() + sentence(view)[1:],
+        "purpose": _purpose(view),
         "feature": {"title": view.run.feature.title, "url": reverse("feature", args=place)},
         "run": {"number": run["number"], "label": f"Run {run['number']}", "url": view.url},
         "workflow": {"name": run["workflow"]["name"], "versions": _versions(report)},
@@ -42,6 +43,12 @@ def told(view: RunView, report: Mapping[str, Any]) -> Data:
     }
 
 
+def _purpose(view: RunView) -> str:
+    """What the plan is for, and how it stands; the same words for every reader."""
+    stands = sentence(replace(view, actor=None))
+    return " ".join(part for part in (view.plan.header.get("description", ""), stands[:1].upper() + stands[1:]) if part)
+
+
 def _versions(report: Mapping[str, Any]) -> list[Data]:
     """The version it began with, and one for each replan."""
     replans = [one["data"] for one in report["actions"] if one["type"] == "run.replanned"]
@@ -53,7 +60,7 @@ def _step(step: Mapping[str, Any], report: Mapping[str, Any]) -> Data:
     return {
         **step,
         "duration": step["duration_seconds"],
-        "reasons": step["policy"]["reasons"],
+        "reasons": step["policy"]["reasons"] if step["policy"]["verdict"] != "allow" else [],
         "attempts": [_timed(attempt) for attempt in step["attempts"]],
         "decisions": [_timed(decision) for approval in step["approvals"] for decision in approval["decisions"]],
         "skip": _skip(step["key"], report) if step["state"] == "skipped" else None,

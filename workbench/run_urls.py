@@ -14,6 +14,7 @@ FORMS = "|".join(reports.TYPES)
 page_urls = [
     path(RUN, runs.run, name="run"),
     path(f"{RUN}live/", runs.live, name="run-live"),
+    path(f"{RUN}seen/", runs.seen, name="run-seen"),
     path(f"{RUN}plan.yaml", runs.plan, name="run-plan"),
 ]
 log_urls = [

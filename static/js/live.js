@@ -77,7 +77,22 @@
     while (events?.children.length > EVENTS_SHOWN) events.lastElementChild.remove();
   }
 
+  // What was watched is no news at the next look. Said now and then, and when the page is left.
+  let unsaid = 0;
+  function sayHowFar() {
+    const url = document.getElementById("live")?.dataset.seenUrl;
+    clearTimeout(unsaid);
+    unsaid = 0;
+    if (!url || document.hidden) return;
+    const form = new FormData();
+    form.set("sequence", cursor());
+    form.set("csrfmiddlewaretoken", JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]);
+    navigator.sendBeacon(url, form);
+  }
+  addEventListener("pagehide", () => { if (unsaid) sayHowFar(); });
+
   function tell(steps) {
+    if (!unsaid) unsaid = setTimeout(sayHowFar, 1500);
     document.dispatchEvent(new CustomEvent("live:changed", { detail: { steps } }));
   }
 

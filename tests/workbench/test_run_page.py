@@ -242,6 +242,16 @@ def test_a_second_look_tells_what_happened_meanwhile_and_only_once(team: Team) -
     assert RunSeen.objects.get(user=team.linus).sequence_no > 0
 
 
+def test_what_was_watched_is_no_news_at_the_next_look(team: Team) -> None:
+    run = runs.launch(team, "build >> ship")
+    client = signed_in(team.linus)
+    client.get(url(run))
+    runs.settle(run)
+    assert client.post(url(run, "seen/"), {"sequence": run.last_sequence_no}).status_code == 204
+    assert "Since you last looked" not in text_of(client.get(url(run)))
+    assert signed_in(UserFactory()).post(url(run, "seen/"), {"sequence": 1}).status_code == 404
+
+
 def test_looking_is_no_change_of_the_run(team: Team) -> None:
     run = runs.launch(team, "build")
     before = run.events.count()

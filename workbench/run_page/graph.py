@@ -9,6 +9,8 @@ from workbench.run_page.steps import state_word
 from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
+# Up to this width a drawing is made smaller where its place is narrow; wider ones are scrolled.
+FITTING = 640
 
 
 def graph(view: RunView) -> Data:
@@ -21,4 +23,5 @@ def graph(view: RunView) -> Data:
         states={row["key"]: (row["state"], state_word(row)) for row in rows},
         urls={row["key"]: view.step_url(row["key"]) for row in rows},
     )
-    return {**drawn, "list_url": view.address(order="state"), "chosen": view.asked.get("step", "")}
+    fits = drawn.get("width", 0) <= FITTING
+    return {**drawn, "fits": fits, "list_url": view.address(order="state"), "chosen": view.asked.get("step", "")}

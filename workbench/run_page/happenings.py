@@ -71,9 +71,9 @@ LOOKS = {
     "step.skip_asked": Look("is asked to be skipped", "player-skip-forward", "warn"),
     "step.canceled": Look("is canceled", "ban"),
     "step.superseded": Look("is replaced by a new plan", "replace"),
-    "step.artifacts": Look("left artifacts", "package"),
+    "step.artifacts": Look("left artifacts:", "package"),
     "approval.requested": Look("a decision is asked", "hand-stop", "warn"),
-    "approval.decided": Look("a decision was made", "user-check"),
+    "approval.decided": Look("a decision was made:", "user-check"),
     "approval.consumed": Look("the approval is used", "checks", "good"),
     "approval.superseded": Look("the request is replaced", "replace"),
     "approval.lapsed": Look("the approval no longer holds", "replace", "warn"),
@@ -84,10 +84,10 @@ LOOKS = {
     "agent.turn.finished": Look("the model answered", "robot", "active"),
     "agent.notice": Look("notes", "info-circle"),
     "agent.retry": Look("asks the provider again", "refresh", "warn"),
-    "tool_call.requested": Look("wants to use a tool", "terminal-2"),
-    "tool_call.finished": Look("used a tool", "check"),
-    "tool_call.refused": Look("was refused a tool", "ban", "warn"),
-    "tool_call.pending": Look("waits for a decision about a tool", "hand-stop", "warn"),
+    "tool_call.requested": Look("wants to use a tool:", "terminal-2"),
+    "tool_call.finished": Look("used a tool:", "check"),
+    "tool_call.refused": Look("was refused a tool:", "ban", "warn"),
+    "tool_call.pending": Look("waits for a decision about a tool:", "hand-stop", "warn"),
 }
 
 
@@ -101,7 +101,7 @@ def happening(view: RunView, row: Mapping[str, Any], seen: int | None = None) ->
         "at": row["at"],
         "icon": look.icon,
         "tone": _tone(row, look),
-        "text": " ".join(part for part in (look.text, _more(row["type"], data)) if part),
+        "text": f"{look.text} {_more(row['type'], data)}".strip(),
         "reason": _reason(data),
         "step": {"key": key, "name": view.name(key), "url": view.step_url(key)} if key else None,
         "actor": row["actor"],
@@ -183,7 +183,7 @@ def _wait(data: Mapping[str, Any]) -> str:
 
 def _names(data: Mapping[str, Any]) -> str:
     names: Iterable[Any] = data.get("names", ())
-    return f": {', '.join(str(name) for name in names)}"[:300]
+    return ", ".join(str(name) for name in names)[:300]
 
 
 MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -200,8 +200,8 @@ MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "agent.turn.finished": lambda data: (
         f"({data.get('input_tokens', 0)} tokens in, {data.get('output_tokens', 0)} out)"
     ),
-    "tool_call.requested": lambda data: f": {data.get('name', '')}",
-    "tool_call.finished": lambda data: f": {data.get('name', '')}",
-    "tool_call.refused": lambda data: f": {data.get('name', '')}",
-    "tool_call.pending": lambda data: f": {data.get('name', '')}",
+    "tool_call.requested": lambda data: str(data.get("name", "")),
+    "tool_call.finished": lambda data: str(data.get("name", "")),
+    "tool_call.refused": lambda data: str(data.get("name", "")),
+    "tool_call.pending": lambda data: str(data.get("name", "")),
 }

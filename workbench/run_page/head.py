@@ -52,7 +52,11 @@ def identity(view: RunView) -> Data:
 
 
 def live(view: RunView) -> Data:
-    return {"url": f"/ws/workflow-runs/{view.run.pk}/", "poll_url": view.part("run-live")}
+    return {
+        "url": f"/ws/workflow-runs/{view.run.pk}/",
+        "poll_url": view.part("run-live"),
+        "seen_url": view.part("run-seen"),
+    }
 
 
 def place(name: str, *arguments: object) -> str:
@@ -68,7 +72,7 @@ def _diff_url(view: RunView, before: int) -> str:
 
 
 def _documents(view: RunView) -> list[Data]:
-    rows = Document.objects.filter(feature_id=view.run.feature_id).values("pk", "title", "path")[:4]
+    rows = Document.objects.filter(feature_id=view.run.feature_id).values("pk", "title", "path")[:2]
     project = view.run.project.slug
     return [
         {"title": row["title"], "url": place("document", project, view.run.feature.slug, row["pk"])} for row in rows

@@ -41,12 +41,13 @@ def since(view: RunView, seen: RunSeen | None) -> Data | None:
     return {"at": seen.at, "lines": lines} if lines else None
 
 
-def mark_seen(view: RunView) -> None:
+def mark_seen(view: RunView, upto: int | None = None) -> None:
+    """Read this far: all of it, or what a page that follows has shown."""
     if view.actor is None or view.actor.user_id is None:
         return
-    RunSeen.objects.update_or_create(
-        user_id=view.actor.user_id, run=view.run, defaults={"sequence_no": view.run.last_sequence_no}
-    )
+    last = view.run.last_sequence_no
+    sequence_no = last if upto is None else min(upto, last)
+    RunSeen.objects.update_or_create(user_id=view.actor.user_id, run=view.run, defaults={"sequence_no": sequence_no})
 
 
 def _lines(view: RunView, types: Iterable[tuple[str, str]]) -> Iterable[Data]:

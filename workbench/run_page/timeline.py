@@ -14,7 +14,13 @@ from workbench.templatetags.times import duration
 Data = dict[str, Any]
 MOST_ROWS = 300
 THINNEST = 0.4
-PACES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 604800)
+MARKS = 5
+SCALES: tuple[tuple[int, str, tuple[int, ...]], ...] = (
+    (86400, "d", (1, 2, 5, 10, 30, 100)),
+    (3600, "h", (1, 2, 4, 8, 12, 24)),
+    (60, "min", (1, 2, 5, 10, 20, 30)),
+    (1, "s", (1, 2, 5, 10, 20, 30)),
+)
 Stretch = tuple[datetime, datetime, str]  # start, end, kind
 
 
@@ -97,10 +103,12 @@ def _bar(stretch: Stretch, start: datetime, whole: float) -> Data:
 
 
 def _ticks(whole: float) -> list[Data]:
-    pace = next((pace for pace in PACES if whole / pace <= 6), PACES[-1])
-    marks = range(0, int(whole) + 1, pace)
+    """At most five marks, all in one unit, so that their words are short."""
+    size, unit, paces = next(scale for scale in SCALES if whole >= scale[0] * 2 or scale[0] == 1)
+    pace = size * next((pace for pace in paces if whole / (pace * size) <= MARKS), paces[-1])
+    marks = [pace * place for place in range(int(whole // pace) + 1)]
     return [
-        {"x": f"{100 * at / whole:.2f}", "label": duration(at) if at else "0", "anchor": _anchor(at, whole)}
+        {"x": f"{100 * at / whole:.2f}", "label": f"{at // size} {unit}" if at else "0", "anchor": _anchor(at, whole)}
         for at in marks
     ]
 

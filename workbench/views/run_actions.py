@@ -67,15 +67,17 @@ DEEDS = {
         sentence="Work that is executing is ended, with all its processes. This can't be taken back.",
     ),
     "retry-step": Deed(
-        "Retry {name}", "Retry", "{name} is tried again.", controlling.retry_step, of_step=True,
+        "Retry “{name}”", "Retry", "{name} is tried again.", controlling.retry_step, of_step=True,
     ),
     "skip-step": Deed(
-        "Skip {name}", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm, of_step=True,
+        "Skip “{name}”", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm,
+        of_step=True,
         sentence="Steps that need it go on as if it were done. A risky step or a checkpoint is skipped only when "
         "another person agrees.",
     ),
     "resolve-step": Deed(
-        "Say how {name} ended", "Record it", "{name} is resolved.", controlling.resolve_step, ResolveForm, of_step=True,
+        "Say how “{name}” ended", "Record it", "{name} is resolved.", controlling.resolve_step, ResolveForm,
+        of_step=True,
         sentence="Look at what the step did before its worker was lost, then say how it ended.",
     ),
     "replan": Deed(
@@ -111,9 +113,11 @@ def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) ->
     return deed.form(data)
 
 
-def _steps_now(view: RunView) -> list[Any]:
+def _steps_now(view: RunView) -> list[Data]:
+    """As the plan has them, without what only says that nothing is set."""
     plan = WorkflowVersion.objects.values_list("plan", flat=True).get(pk=view.run.version_id)
-    return list(plan["steps"])
+    unset: tuple[Any, ...] = (None, "", [], {}, False)
+    return [{name: value for name, value in step.items() if value not in unset} for step in plan["steps"]]
 
 
 def _act(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str) -> HttpResponseBase:

@@ -63,6 +63,14 @@ def live(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
     return HttpResponse(fragments.news(view, number_in(request.GET.dict(), "after") or 0).html)
 
 
+@page("POST")
+def seen(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
+    """A page that followed says how far; what was watched is no news at the next look."""
+    view = view_of(request, slug, number)
+    since.mark_seen(view, number_in(request.POST.dict(), "sequence"))
+    return HttpResponse(status=204)
+
+
 @page()
 def plan(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
     view = view_of(request, slug, number)
