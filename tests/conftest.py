@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Model
 from pytest_django.plugin import blocking_manager_key
@@ -15,6 +16,12 @@ OURS = {"policy", "orchestration", "workbench", "waffle"}
 LAID: list[Model] = []
 SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 POSTGRESQL_GUARDED = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """What one test put into the cache, such as a flag that was rolled back with it, is no news to the next."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")
