@@ -8,12 +8,15 @@ any `!` line a canned answer is given.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Action = dict[str, Any]
 DIRECTIVES = ("think", "say", "json", "tool", "also", "fail", "cut", "hang", "stream", "stop", "usage")
+# Plain and bounded: a prompt is anybody's text, and Python reads more as a number than anybody means (`Infinity`, `²`).
+NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+STATUS = re.compile(r"[0-9]{3}")
 
 
 def parse_script(prompt: str) -> list[list[Action]]:
@@ -88,14 +91,11 @@ def _action(line: str) -> Action | None:
 
 def _fail(rest: str) -> Action:
     words = rest.split()
-    if not words or not words[0].isdigit():
+    if not words or not STATUS.fullmatch(words[0]):
         return {"do": "fail", "code": 0, "text": rest or "The simulated provider was told to fail.", "always": True}
     wait = _number(words[1], default=None) if len(words) > 1 and words[1] != "always" else None
     return {"do": "fail", "code": int(words[0]), "text": "", "retry_after": wait, "always": words[-1] == "always"}
 
 
 def _number(text: str, *, default: float | None) -> float | None:
-    try:
-        return float(json.loads(text))
-    except (ValueError, TypeError):
-        return default
+    return float(text) if NUMBER.fullmatch(text) else default

@@ -190,6 +190,14 @@ def test_no_prompt_breaks_the_script(prompt: str) -> None:
     parse_script("\n".join(f"!{word} {prompt}" for word in ("tool", "fail", "hang", "stream", "usage", "cut")))
 
 
+@pytest.mark.parametrize("word", ["Infinity", "-Infinity", "NaN", "1e999", "9" * 400, "true", "²", "-3"])
+def test_a_number_that_no_person_means_is_left_out(word: str) -> None:
+    [[stream]] = parse_script(f"!stream {word}")
+    [[hang]] = parse_script(f"!hang {word}")
+    [[fail]] = parse_script(f"!fail {word}")
+    assert (stream["count"], hang["seconds"], fail["code"], fail["text"]) == (10, None, 0, word)
+
+
 def test_an_example_fits_its_schema() -> None:
     schema = {
         "type": "object",
