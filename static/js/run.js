@@ -92,6 +92,15 @@ document.addEventListener("live:changed", (event) => {
   }, 1500);
 });
 
+// Bars grow between two events, too: what works often, what waits for a person now and then.
+function grow(tone) {
+  const view = document.getElementById("view");
+  const isSeen = view?.dataset.tabShown === "timeline" && !document.hidden && document.documentElement.dataset.live === "live";
+  if (isSeen && view.querySelector(`.gantt-row.${tone}`)) drawAgain(view);
+}
+setInterval(() => grow("tone-active"), 5000);
+setInterval(() => grow("tone-warn"), 30000);
+
 document.addEventListener("htmx:afterSettle", markChosen);
 document.addEventListener("htmx:pushedIntoHistory", markChosen);
 

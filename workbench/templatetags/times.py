@@ -14,11 +14,13 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """0.42 s, 12 s, 4 min 10 s, 2 h 5 min: two units at most."""
+    """77 ms, 0.42 s, 12 s, 4 min 10 s, 2 h 5 min: two units at most."""
     if seconds is None:
         return "–"
+    if seconds < 0.1:
+        return f"{round(max(seconds, 0) * 1000)} ms" if seconds > 0 else "0 s"
     if seconds < 10:
-        return f"{max(seconds, 0):.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
     return _whole_units(round(seconds))
 
 
