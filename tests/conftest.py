@@ -16,6 +16,7 @@ OURS = {"policy", "orchestration", "workbench", "waffle"}
 LAID: list[Model] = []
 SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 POSTGRESQL_GUARDED = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +40,15 @@ def live_site(transactional_db: None, _live_server: live.Server) -> live.Server:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Remember the rows that migrations laid, such as the head of the audit log."""
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Remember the rows that migrations laid, such as the head of the audit log; at the end, let nobody hold the
+    database that is thrown away."""
     with django_db_blocker.unblock():
         LAID.extend(row for model in _our_models() for row in model._default_manager.all())
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            _end_sessions()
 
 
 @pytest.hookimpl(trylast=True)
@@ -80,6 +86,14 @@ def _our_models() -> list[type[Model]]:
 def _lay_first_rows() -> None:
     for row in LAID:
         row.save(force_insert=True)
+
+
+def _end_sessions() -> None:
+    """A server refuses to drop a database that somebody is connected to, were it only a pool that is still filling."""
+    connection.close()
+    connection.close_pool()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(END_SESSIONS, [connection.settings_dict["NAME"]])
 
 
 def _lift_triggers() -> list[str]:
