@@ -14,7 +14,7 @@ from typing import Any
 
 from policy import shell
 from policy.shell import Finding, LineFacts, paths
-from policy.shell.scope import harmless, risky_name
+from policy.shell.environment import harmless, risky_name
 
 STEP_CLASSES: dict[str, str] = {
     "approval_step": "Asks people to decide",

@@ -11,7 +11,8 @@ import re
 import tree_sitter
 
 from policy.shell import marks
-from policy.shell.scope import Scope, settable
+from policy.shell.environment import settable
+from policy.shell.scope import Scope
 from policy.shell.source import Source
 
 _NUMERIC = re.compile(rf"[+-]?[\d{marks.NUMBER}]+")

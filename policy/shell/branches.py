@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import tree_sitter
 
 from policy.shell import marks, variables
-from policy.shell.scope import MANY, Scope, Values, settable
+from policy.shell.environment import settable
+from policy.shell.scope import MANY, Scope, Values
 
 if TYPE_CHECKING:
     from policy.shell.walk import Walk

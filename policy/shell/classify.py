@@ -9,19 +9,27 @@ from __future__ import annotations
 import re
 
 from policy.shell import marks, paths
+from policy.shell.environment import harmless, settable
 from policy.shell.facts import CommandFacts
 from policy.shell.grammar import NotKnown, Used, examine
-from policy.shell.programs import hostile
+from policy.shell.programs import hostile, project_runners
 from policy.shell.programs.registry import KNOWN, SPECIAL
+from policy.shell.programs.web_tools import BINARIES
 from policy.shell.record import Record
-from policy.shell.scope import Scope, Values, harmless, settable
+from policy.shell.scope import Scope, Values
 from policy.shell.walk import Walk
 from policy.shell.words import Word
 
 _SYSTEM_FOLDERS = ("/bin/", "/usr/bin/", "/usr/local/bin/")
 # Programs that a project keeps beside its code; they run that code anyway.
-_PROJECT_FOLDERS = (".venv/bin/", "venv/bin/", "node_modules/.bin/", "vendor/bin/")
-_PROJECT_RUNNERS = frozenset({"./gradlew", "./mvnw"})
+_PROJECT_FOLDERS = (
+    (".venv/bin/", project_runners.PYTHON),
+    ("venv/bin/", project_runners.PYTHON),
+    ("node_modules/.bin/", BINARIES),
+    ("vendor/bin/", project_runners.PHP),
+    ("bin/", project_runners.BINSTUBS),
+)
+_PROJECT_RUNNERS = frozenset({"./gradlew", "./mvnw", "./manage.py"})
 
 
 def classify(walk: Walk, words: list[Word], prefix: list[tuple[str, Values]], scope: Scope, text: str) -> None:
@@ -49,8 +57,7 @@ def run_words(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 
 def _known(walk: Walk, program: str, words: list[Word], scope: Scope, text: str) -> None:
-    if hostile.only_looks(program, words):
-        walk.record.say("compute", "Prints a version, or checks without changing anything.")
+    if hostile.only_looks(program, words, walk.record, scope):
         return
     hostile.note(walk, program, words, scope)
     special = SPECIAL.get(program)
@@ -93,8 +100,8 @@ def _program(walk: Walk, name: str) -> str:
     if name in _PROJECT_RUNNERS:
         return name
     inner = name.removeprefix("./")
-    for folder in _PROJECT_FOLDERS:
-        if inner.startswith(folder) and inner[len(folder) :] in hostile.PROJECT_PROGRAMS:
+    for folder, programs in _PROJECT_FOLDERS:
+        if inner.startswith(folder) and inner[len(folder) :] in programs:
             return inner[len(folder) :]
     base = name.rsplit("/", 1)[-1]
     if base in hostile.NAMED or base in hostile.SUBCOMMANDS:

@@ -6,8 +6,9 @@ count as unknown. Tables are written in a small notation:
     -v --all         an option alone           -n:num --max=num   an option with a value (joined or next)
     --color[=data]   a value only after =      -#                 -5 as head and tail take it
 
-Kinds of values: data, num, word, read, list, write, delete, or the allowed words themselves (text|json, or =text
-where it is one).
+Kinds of values: data, num, word, read, list, write, delete, built (a folder it empties first), a shape (~ and a
+pattern), or the allowed words themselves (text|json; =text where a kind has that name or where an operand may not be
+missing).
 Operands are a sequence of kinds; one of them may repeat (`data read*`).
 """
 
@@ -25,6 +26,12 @@ from policy.shell.words import Word
 
 _NUMBER = re.compile(rf"[+-]?[\d{marks.NUMBER}]*(\.\d+)?[a-zA-Z%]{{0,3}}")
 _WORD = re.compile(rf"[\w.,:@%+=/{marks.NUMBER}{marks.SLUG}-]*")
+# Folders that builds and runs are for.
+_BUILT = re.compile(
+    r"_?(build|dist|out|outputs?|site|public|target|book|html|www|reports?|results?|coverage|artifacts|tmp|apidocs?|api-docs?"
+    r"|javadoc|docs?-(build|dist|html)|\.next|\.output|storybook|storybook-static|test-results|playwright-report|public_html"
+    r"|dist-\w+|build-\w+)|docs?/(api|reference|generated)"
+)
 _COUNT = re.compile(r"-\d+")
 _TOKEN = re.compile(r"(--?[\w#?@.+-]*)(?:(\[=)([^\]]*)\]|[:=](.*))?")
 
@@ -36,14 +43,16 @@ class NotKnown(Exception):
 @dataclass(frozen=True)
 class Program:
     """`kind`: the class of every such command. `loose`: none of its options can harm, so a word that may turn out to
-    be an option is fine. `check`: what options and operands together mean. `output`: what it prints, if a later
-    command may rely on it: number, slug, paths."""
+    be an option is fine; `found`: neither can those that the name of a file in the workspace could spell. `check`:
+    what options and operands together mean. `output`: what it prints, if a later command may rely on it: number,
+    slug, paths. `runs`: it runs the project's code."""
 
     flags: str = ""
     operands: str = ""
     kind: str = ""
     says: str = ""
     loose: bool = False
+    found: bool = False
     output: str = ""
     runs: bool = False
     first_flags: bool = False
@@ -114,12 +123,16 @@ def take(kind: str, word: Word, record: Record, scope: Scope) -> None:
     action = _KINDS.get(kind)
     if action is not None:
         action(word, record, scope)
+    elif kind[:1] == "~":
+        _shape(kind[1:], word)
     elif word.text is None or word.text not in kind.lstrip("=").split("|"):
         raise NotKnown(f"{word.raw} is not one of {kind}")
 
 
 def take_operands(kinds: str, words: list[Word], record: Record, scope: Scope) -> None:
     sequence = kinds.split()
+    if kinds[:1] == "=" and not words:
+        raise NotKnown("it lacks its subcommand")
     repeated = next((at for at, kind in enumerate(sequence) if kind.endswith("*")), None)
     if repeated is None:
         if len(words) > len(sequence):
@@ -153,7 +166,8 @@ def _option_text(word: Word) -> str | None:
 
 
 def _operand(program: Program, word: Word, used: Used) -> None:
-    maybe = any(value[:1] in marks.MAYBE_FLAG for value in word.values if value)
+    feared = marks.MAYBE_FLAG - marks.NAMES if program.found else marks.MAYBE_FLAG
+    maybe = any(value[:1] in feared for value in word.values if value)
     if maybe and not program.loose and not all(_number_alone(value) for value in word.values):
         raise NotKnown(f"{word.raw} may turn out to be an option")
     used.operands.append(word)
@@ -216,6 +230,11 @@ def _value(option: Option, word: Word, used: Used, record: Record, scope: Scope)
     used.flags.setdefault(option.name, []).append(word)
 
 
+def _shape(pattern: str, word: Word) -> None:
+    if not all(re.fullmatch(pattern, value) for value in word.values):
+        raise NotKnown(f"{word.raw} is not a value known to be harmless")
+
+
 def _number(word: Word, record: Record, scope: Scope) -> None:
     if not all(_NUMBER.fullmatch(value) for value in word.values):
         raise NotKnown(f"{word.raw} is not a plain number")
@@ -256,6 +275,18 @@ def _read(word: Word, record: Record, scope: Scope) -> None:
 
 def _write(word: Word, record: Record, scope: Scope) -> None:
     writes(record, word, scope, by_hand=False)
+
+
+def _built(word: Word, record: Record, scope: Scope) -> None:
+    """A folder that the tool empties first: only one that builds are for."""
+    for place in each_place(word, scope):
+        if place.where == "inside" and not _built_for(place.parts):
+            raise NotKnown(f"it may empty the folder {place.path}")
+    writes(record, word, scope, by_hand=False)
+
+
+def _built_for(parts: tuple[str, ...]) -> bool:
+    return any(_BUILT.fullmatch(part) for part in (*parts, "/".join(parts[:2])))
 
 
 def _delete(word: Word, record: Record, scope: Scope) -> None:
@@ -325,4 +356,5 @@ _KINDS: dict[str, Callable[[Word, Record, Scope], None]] = {
     "report": _report,
     "revision": _revision,
     "delete": _delete,
+    "built": _built,
 }

@@ -29,6 +29,8 @@ LOOSE = frozenset({STAR, NUMBER, SLUG})
 SCRATCH = frozenset({OUTPUT, ARTIFACTS, TEMPORARY})
 STREAMS = frozenset({PIPE, FOUND, LISTED})
 ALL = frozenset({NUMBER, SLUG, ANY, MANY, STAR, HOME, OUTPUT, ARTIFACTS, TEMPORARY, WORKSPACE, PIPE, FOUND, LISTED})
+# Names of files that exist in the workspace.
+NAMES = frozenset({STAR, FOUND, LISTED})
 # A word that begins with one of these could turn out to be an option.
 MAYBE_FLAG = frozenset({ANY, MANY, STAR, NUMBER, FOUND, LISTED})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from policy.shell import marks, paths
@@ -28,6 +29,11 @@ _INERT = (
     ".tmp",
     ".lst",
 )
+# Folders and files that builds and runs leave behind.
+_MADE = re.compile(
+    r"(^|/)\.?(build|dist|out|output|outputs|target|tmp|temp|logs?|coverage|reports?|results?|artifacts)/"
+    r"|\.(log|txt|out|tmp|lock|stamp|csv|err|pid)$"
+)
 _READ_BY_TOOLS = (
     "requirements.txt",
     "constraints.txt",
@@ -36,6 +42,11 @@ _READ_BY_TOOLS = (
     "build.xml",
     "ruleset.xml",
     "phpunit.xml",
+)
+# Written in these shapes by tools for people and dashboards; what they hold is data.
+_REPORTED = (".json", ".xml", ".sarif", ".lcov", ".info")
+_REPORT = re.compile(
+    r"(^|[/_-])(reports?|results?|coverage|audit|benchmarks?|summary|junit|metrics|diagnostics)([/._-]|$)"
 )
 
 
@@ -78,6 +89,13 @@ def writes(record: Record, word: Word, scope: Scope, *, by_hand: bool = True) ->
         _write(record, place, by_hand)
     if any(marks.STAR in value for value in word.values):
         record.say("unknown", f"Writes to a file known by pattern only: {word.shown}.")
+
+
+def empties(record: Record, word: Word, scope: Scope) -> None:
+    """A log or a build's file is begun anew; anything else is lost."""
+    for place in each_place(word, scope):
+        if place.where == "inside" and not _MADE.search(place.path.lower()):
+            record.say("delete", f"Empties a file: {place.path}.")
 
 
 def deletes(record: Record, word: Word, scope: Scope, *, recursive: bool) -> None:
@@ -165,4 +183,8 @@ def _delete_inside(record: Record, place: paths.Place, recursive: bool) -> None:
 
 def _inert(place: paths.Place) -> bool:
     name = place.parts[-1].lower() if place.parts else ""
-    return name.endswith(_INERT) and name not in _READ_BY_TOOLS and not name.startswith("test")
+    if name.endswith(_REPORTED) and _REPORT.search("/".join(place.parts).lower()):
+        return True
+    # pytest reads test*.txt for the examples in it.
+    read = name in _READ_BY_TOOLS or (name.startswith("test") and name.endswith((".txt", ".rst")))
+    return name.endswith(_INERT) and not read

@@ -33,6 +33,15 @@ def read(walk: Walk, node: tree_sitter.Node, scope: Scope) -> list[Word]:
     return words[1:]
 
 
+def empties(walk: Walk, node: tree_sitter.Node, scope: Scope) -> None:
+    """`> file` and `: > file` leave nothing of what was in it."""
+    parts = [child for child in node.children if child.type != "file_descriptor"]
+    if parts and parts[0].type in (">", ">|"):
+        for target in parts[1:2]:
+            for word in walk.words(target, scope):
+                records.empties(walk.record, word, scope)
+
+
 def _open(walk: Walk, node: tree_sitter.Node, operator: str, word: Word, scope: Scope) -> None:
     if any(_NETWORK.fullmatch(value) for value in word.values):
         walk.record.say("reverse_shell", f"Opens a network connection from the shell: {word.shown}.")

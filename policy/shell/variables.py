@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import tree_sitter
 
 from policy.shell import arithmetic, marks
-from policy.shell.scope import MANY, SECRET_NAME, Scope, Values, harmless, settable
+from policy.shell.environment import SECRET_NAME, harmless, settable
+from policy.shell.scope import MANY, Scope, Values
 from policy.shell.source import Source
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 import tree_sitter
 
 from policy.shell import arithmetic, branches, heredocs, marks, redirects, variables
+from policy.shell.environment import settable
 from policy.shell.record import Record
-from policy.shell.scope import MANY, Scope, Values, settable
+from policy.shell.redirects import empties
+from policy.shell.scope import MANY, Scope, Values
 from policy.shell.source import Source
 from policy.shell.words import Word, read_words, spliced
 
@@ -21,6 +23,8 @@ Node = tree_sitter.Node
 MAX_DEPTH = 24
 MAX_COMMANDS = 50
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
+# Commands that print nothing: a file they are redirected to is emptied.
+_SAY_NOTHING = frozenset({":", "true", "false", "cat /dev/null", "echo -n", "printf ''", 'printf ""'})
 _SILENT = frozenset({"comment", ";", "&", "\n", "&&", "||", "|", "|&", "(", ")", "{", "}", ";;", "!", "do", "done"})
 
 
@@ -209,6 +213,9 @@ class Walk:
         if not body:
             self.record.say("compute", "Opens a file.")
             self.redirections(redirects, scope)
+        if not body or self.source.of(body[0]).strip() in _SAY_NOTHING:
+            for redirect in redirects:
+                empties(self, redirect, scope)
         succeeded = scope
         for child in body:
             succeeded = self.visit(child, scope, redirects)

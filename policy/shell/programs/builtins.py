@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from policy.shell import marks
+from policy.shell.environment import settable
 from policy.shell.grammar import NotKnown, Program, examine
 from policy.shell.record import each_place
-from policy.shell.scope import MANY, Scope, settable
+from policy.shell.scope import MANY, Scope
 from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
@@ -23,7 +24,8 @@ def change_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> Non
         return
     there: list[str | None] = []
     for place in each_place(operands[0], scope):
-        if place.where == "inside" and not marks.GLOBS & set("".join(place.parts)):
+        # A pattern that a name of ours begins or holds finds no way up.
+        if place.where == "inside":
             there.append("/".join(place.parts))
             continue
         walk.record.say("read_outside", f"Works outside the workspace: {place.path}.")
@@ -31,6 +33,22 @@ def change_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> Non
     walk.record.say("compute", "Changes folder.")
     walk.landed = tuple(dict.fromkeys(there))
     # It may fail, and the line goes on where it was.
+    scope.cwds = tuple(dict.fromkeys([*there, *scope.cwds]))
+
+
+def push_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    before = scope.cwds
+    change_folder(walk, words, scope, text)
+    scope.left = (*scope.left, before)
+
+
+def pop_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Back to where pushd was given, if nothing else says where that was."""
+    if words or not scope.left:
+        raise NotKnown("where it leads isn't known")
+    there, scope.left = scope.left[-1], scope.left[:-1]
+    walk.record.say("compute", "Changes folder.")
+    walk.landed = there
     scope.cwds = tuple(dict.fromkeys([*there, *scope.cwds]))
 
 
@@ -55,8 +73,12 @@ def read_variable(walk: Walk, words: list[Word], scope: Scope, text: str) -> Non
         name = word.text or ""
         if not settable(name, scope.environment):
             raise NotKnown(f"it sets {word.raw}")
-        scope.variables[name] = MANY
+        scope.variables[name] = _LINES.get(walk.feed, MANY) if len(used.operands) == 1 else MANY
     walk.record.say("compute", "Reads a line of its input.")
+
+
+# Each line of a list of files is one of them.
+_LINES = {"paths": (marks.FOUND,), "listing": (marks.LISTED,)}
 
 
 def export(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -86,6 +108,8 @@ def look_up(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 SPECIAL: dict[str, Judge] = {
     "cd": change_folder,
+    "pushd": push_folder,
+    "popd": pop_folder,
     "set": set_options,
     "read": read_variable,
     "exit": function_control,

@@ -6,7 +6,7 @@ import re
 
 from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, examine, take
-from policy.shell.record import Record, deletes, each_place, reads, writes
+from policy.shell.record import Record, deletes, each_place, empties, reads, writes
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
@@ -30,6 +30,8 @@ def _transfer(used: Used, record: Record, scope: Scope, moved: bool) -> None:
     for source in sources:
         _from(source, record, scope, moved)
         writes(record, _into(source, target), scope)
+        if source.text == "/dev/null":
+            empties(record, target, scope)
     if any(place.parts == () for place in each_place(target, scope)) and any(_whole(source) for source in sources):
         raise NotKnown("it spreads a whole folder over the workspace")
 
@@ -121,7 +123,7 @@ def _disk_copy(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     walk.record.say("unknown", "Copies raw bytes with dd.")
 
 
-_TAR = """-c -z -j -J -v -t -f:write -C:target --create --gzip --bzip2 --xz --zstd --verbose --list --file=write --exclude=data --directory=target
+_TAR = """-c -z -j -J -v -t -f:data -C:target --create --gzip --bzip2 --xz --zstd --verbose --list --file=data --exclude=data --directory=target
     --exclude-vcs --owner=word --group=word --sort=name --mtime=word --numeric-owner --no-recursion --format=word"""
 _TAR_OLD = re.compile(r"[cztjJvf]+")
 
@@ -137,6 +139,11 @@ def _archive(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         raise NotKnown("it unpacks what the archive says")
     for word in used.operands:
         take("read", word, walk.record, scope)
+    for archive in [*used.flags.get("-f", []), *used.flags.get("--file", [])]:
+        if archive is not None and any(":" in value for value in archive.values):
+            walk.record.say("remote", f"Works on an archive on another machine: {archive.shown}.")
+        if archive is not None:
+            take("write" if used.has("-c", "--create") else "read", archive, walk.record, scope)
 
 
 _COPY = """-a -b -d -f -i -L -n -P -p -r -R -s? -t:write -T -u -v -x --archive --force --no-clobber --recursive --update --verbose --preserve[=word]

@@ -10,7 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from policy.shell import marks, paths
-from policy.shell.record import each_place, writes
+from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.programs.checks import only_checks, runs
+from policy.shell.record import Record, each_place, writes
 from policy.shell.scope import Scope
 from policy.shell.words import Word
 
@@ -30,77 +32,27 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "container": ("docker podman nerdctl buildah docker-compose podman-compose ctr crictl skopeo runc kind minikube k3s k3d colima lima limactl vagrant virsh lxc lxd lxc-attach multipass qemu-system-x86_64 VBoxManage earthly dagger", "Controls containers or virtual machines"),
     "deploy": ("kubectl helm helmfile kustomize oc argocd flux terraform tofu terragrunt pulumi cdk cdktf serverless sls sam ansible-playbook ansible-galaxy flyctl fly heroku vercel netlify wrangler firebase gcloud aws az eksctl doctl linode-cli hcloud packer nomad consul cf eb copilot-cli capistrano cap kamal railway render now surge supabase amplify eas fastlane snapcraft bosh juju", "Deploys or changes infrastructure"),
     "database": ("psql mysql mariadb sqlite3 sqlite mongo mongosh mongorestore mongodump redis-cli valkey-cli dropdb createdb dropuser createuser pg_restore pg_dump pg_dumpall pg_ctl mysqladmin mysqldump influx cqlsh clickhouse-client clickhouse sqlcmd bq snowsql duckdb etcdctl cockroach rethinkdb alembic flyway liquibase dbmate", "Works on a database directly"),
-    "publish": ("twine flit semantic-release goreleaser vsce ovsx np release-it changeset lerna cosign bumpversion bump2version standard-version", "Publishes a package, image or release"),
+    "publish": ("twine flit semantic-release goreleaser vsce ovsx np release-it changeset cosign bumpversion bump2version standard-version", "Publishes a package, image or release"),
     "install": ("apt apt-get aptitude dpkg yum dnf rpm apk pacman yay zypper emerge brew port snap flatpak pipx conda mamba micromamba easy_install gem cpan cpanm luarocks nix nix-env nix-shell guix asdf mise nvm pyenv rbenv rustup sdk volta fnm corepack choco winget scoop opam pecl pear uvx bunx pnpx yarnpkg go-install virtualenv update-ca-certificates", "Installs software"),
     "credentials": ("security pass gopass gpg gpg2 ssh-add ssh-agent keyctl secret-tool op vault bw aws-vault lpass chamber sops age doppler kinit klist gnome-keyring-daemon dpapi mimikatz", "Handles credentials"),
     "environment_read": ("compgen", "Prints variables that may hold secrets"),
     "history": ("git-filter-repo bfg git-filter-branch", "Rewrites history or discards recorded work"),
     "process": ("kill renice disown jobs-kill", "Signals processes"),
     "exhaustion": ("stress stress-ng fork-bomb memtester", "Exhausts the machine"),
-    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rails rackup foreman overmind honcho tmuxinator gcc cc clang g++ c++ clang++ ld as rustc javac kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc zip gzip gunzip bzip2 bunzip2 xz unxz zstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
+    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rackup foreman overmind honcho tmuxinator ld as rustc kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc zip gzip gunzip bzip2 bunzip2 xz unxz zstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
 }  # fmt: skip
 NAMED: dict[str, tuple[str, str]] = {
     name: (kind, f"{says}: {name}.") for kind, (names, says) in _GROUPS.items() for name in names.split()
 }
-PROJECT_PROGRAMS = frozenset(
-    [
-        "pytest",
-        "py.test",
-        "mypy",
-        "ruff",
-        "flake8",
-        "pylint",
-        "black",
-        "isort",
-        "tox",
-        "nox",
-        "coverage",
-        "pyright",
-        "bandit",
-        "pre-commit",
-        "lint-imports",
-        "djlint",
-        "eslint",
-        "prettier",
-        "tsc",
-        "jest",
-        "vitest",
-        "mocha",
-        "stylelint",
-        "biome",
-        "playwright",
-        "cypress",
-        "next",
-        "vite",
-        "vue-tsc",
-        "svelte-check",
-        "ava",
-        "tap",
-        "xo",
-        "standard",
-        "oxlint",
-        "python",
-        "python3",
-        "pip",
-        "phpunit",
-        "phpstan",
-        "psalm",
-        "phpcs",
-        "pint",
-        "vulture",
-        "pyre",
-        "codespell",
-        "yamllint",
-    ]
-)
 _WORSE: dict[str, tuple[tuple[str, str, str], ...]] = {
     "docker": ((r"push|login", "publish", "Publishes an image or signs in to a registry."),),
     "podman": ((r"push|login", "publish", "Publishes an image or signs in to a registry."),),
     "gh": ((r"release|repo|secret|auth|workflow|api|pr|gist|ssh-key|variable|copilot", "publish", "Changes what the hosting service holds."),),
     "glab": ((r"release|repo|auth|api|mr|variable", "publish", "Changes what the hosting service holds."),),
     "unzip": ((r"-.*o.*|-d.*", "write", "Unpacks over files that are there."),),
+    "lerna": ((r"publish|version", "publish", "Publishes a package."),),
     "cargo": ((r"publish|yank|owner|login", "publish", "Publishes a package."), (r"install|add|update|remove|uninstall", "install", "Installs software with cargo."), (r"run|r|script", "code", "Runs the project's program.")),
-    "go": ((r"install|get", "install", "Installs software with go."), (r"run|generate|tool", "code", "Runs the project's program.")),
+    "go": ((r"install|get", "install", "Installs software with go."), (r"run|generate", "code", "Runs the project's program.")),
     "gem": ((r"push|yank|owner|signin", "publish", "Publishes a package."),),
     "dotnet": ((r"nuget|publish", "publish", "Publishes a package."), (r"add|restore|tool|workload", "install", "Installs software with dotnet."), (r"run|exec|fsi|script|ef", "code", "Runs the project's program.")),
     "mvn": ((r"deploy|.*:deploy|release:.*|site-deploy", "publish", "Publishes a package."), (r"install", "write_outside", "Writes to the machine's package folder."), (r"exec:.*", "code", "Runs the project's program.")),
@@ -109,10 +61,10 @@ _WORSE: dict[str, tuple[tuple[str, str, str], ...]] = {
     "./mvnw": ((r"deploy|.*:deploy|release:.*", "publish", "Publishes a package."),),
     "bundle": ((r"install|update|add|remove", "install", "Installs software with bundle."),),
     "composer": ((r"install|update|require|remove|global|create-project", "install", "Installs software with composer."),),
-    "mix": ((r"deps\..*|archive\..*|local\..*", "install", "Installs software with mix."), (r"hex\.publish", "publish", "Publishes a package."), (r"ecto\..*", "database", "Changes a database.")),
+    "mix": ((r"deps\.(?!tree).*|archive\..*|local\..*", "install", "Installs software with mix."), (r"hex\.publish", "publish", "Publishes a package."), (r"ecto\..*", "database", "Changes a database.")),
     "swift": ((r"run|repl", "code", "Runs the project's program."),),
-    "deno": ((r"run|eval|repl|serve|task|x", "code", "Runs the project's program."), (r"install|add|upgrade", "install", "Installs software with deno."), (r"publish|deploy", "publish", "Publishes a package.")),
-    "bun": ((r"run|x|repl|create", "code", "Runs the project's program."), (r"install|i|add|update|remove|link|upgrade", "install", "Installs software with bun."), (r"publish", "publish", "Publishes a package.")),
+    "deno": ((r"run|eval|repl|serve|x", "code", "Runs the project's program."), (r"install|add|upgrade", "install", "Installs software with deno."), (r"publish|deploy", "publish", "Publishes a package.")),
+    "bun": ((r"x|repl|create", "code", "Runs the project's program."), (r"install|i|add|update|remove|link|upgrade", "install", "Installs software with bun."), (r"publish", "publish", "Publishes a package.")),
     "journalctl": ((r"--vacuum.*|--rotate", "audit", "Removes recorded logs."),),
     "systemctl": ((r"stop|disable|mask|kill", "audit", "Stops services that may record."),),
     "find": ((r"-fprint0?|-fprintf|-fls", "write", "Writes what it finds to a file."),),
@@ -155,25 +107,62 @@ SUBCOMMANDS = frozenset(
         "coverage",
     }
 )
+# Theirs is the first word; the others are names that may be anything.
+_BY_SUBCOMMAND = frozenset(
+    {"cargo", "go", "swift", "bun", "deno", "dotnet", "composer", "bundle", "mix", "gem", "lerna"}
+)
 _COMPILED = {
     name: tuple((re.compile(pattern), kind, says) for pattern, kind, says in rows) for name, rows in _WORSE.items()
 }
-# Whole commands that only look, of programs that else do more.
-HARMLESS = frozenset(
-    {
-        *("terraform validate", "terraform version", "terraform fmt -check", "terraform fmt -check -recursive"),
-        *("tofu validate", "tofu fmt -check", "kubectl version --client", "helm version", "kustomize version"),
-        *("gh --version", "git --version", "helm lint", "helm lint .", "kustomize version"),
-    }
-)
+# Of programs that else do more: what only looks.
+_TERRAFORM = {
+    "fmt": only_checks("-check -recursive -diff -no-color -list=true|false -write=false", "-check"),
+    "validate": runs("-no-color -json -no-tests", "target", clusters=False),
+    "version": runs("-json", clusters=False),
+}
+_VERSION = {"version": runs("--client --short -o:word --output=word -c", clusters=False)}
+_LOOKS: dict[str, dict[str, Program]] = {
+    "terraform": _TERRAFORM,
+    "tofu": _TERRAFORM,
+    "terragrunt": {"hclfmt": only_checks("--terragrunt-check --check", "--terragrunt-check", "--check")},
+    "packer": {"fmt": only_checks("-check -diff -recursive", "-check"), "version": runs()},
+    "nomad": {"fmt": only_checks("-check -recursive", "-check"), "version": runs()},
+    "helm": {"lint": runs("--strict --quiet --with-subcharts -f:target --values=target --kube-version=word --debug"), **_VERSION},
+    "kubectl": _VERSION,
+    "kustomize": _VERSION,
+    "gh": {"version": runs()},
+    "openssl": {"version": runs("-a -v -d")},
+    "gem": {"list": runs("-l --local -i --installed -q -d", "name*"), "--version": runs(), "-v": runs()},
+    "conda": {"list": runs("-n:word --json --export -q", "name*"), "info": runs("--envs --json -e")},
+    "rustup": {"show": runs("", "active-toolchain|home"), "toolchain": runs("", "=list"), "target": runs("--installed", "=list")},
+    "pyenv": {"version": runs(), "versions": runs("--bare")},
+    "rbenv": {"version": runs(), "versions": runs("--bare")},
+    "docker": {"--version": runs(), "-v": runs()},
+    "brew": {"--version": runs(), "--prefix": runs("", "name")},
+    "dpkg": {"--version": runs(), "-l": runs("", "name*"), "-s": runs("", "name*"), "--print-architecture": runs()},
+}  # fmt: skip
 _VERSIONED = frozenset({"code", "install", "container", "deploy", "database", "network", "publish", "remote"})
 _DESTRUCTIVE_SQL = re.compile(r"(?i)\b(drop|truncate|delete\s+from|alter)\b")
 
 
-def only_looks(program: str, words: list[Word]) -> bool:
-    line = " ".join([program, *(word.text or "?" for word in words)])
-    asks_version = len(words) == 1 and words[0].text == "--version"
-    return line in HARMLESS or (asks_version and NAMED.get(program, ("", ""))[0] in _VERSIONED)
+def only_looks(program: str, words: list[Word], record: Record, scope: Scope) -> bool:
+    """Says what it does where it is known whole, and nothing at all where it isn't."""
+    if len(words) == 1 and words[0].text in ("--version", "-version") and NAMED.get(program, ("", ""))[0] in _VERSIONED:
+        record.say("compute", "Prints a version.")
+        return True
+    known = _LOOKS.get(program, {})
+    queue = words[1:] if known is _TERRAFORM and (words[:1] and (words[0].text or "").startswith("-chdir=")) else words
+    row = known.get(queue[0].text or "") if queue else None
+    if row is None or (program == "kubectl" and "--client" not in {word.text for word in queue}):
+        return False
+    inside = scope.copy()
+    try:
+        if queue is not words:
+            take("target", Word(((words[0].text or "").partition("=")[2],), words[0].raw), record, scope)
+        examine(row, queue[1:], record, inside)
+    except NotKnown:
+        return False
+    return True
 
 
 def note(walk: Walk, program: str, words: list[Word], scope: Scope) -> None:
@@ -185,8 +174,11 @@ def note(walk: Walk, program: str, words: list[Word], scope: Scope) -> None:
         _credentials(walk, words)
         if NAMED[program][0] in ("network", "remote"):
             _sends(walk, words, scope)
+    looked_at = (
+        [word for word in words if word.values[0][:1] not in ("+", "-")][:1] if program in _BY_SUBCOMMAND else words
+    )
     for pattern, kind, says in _COMPILED.get(program, ()):
-        if any(pattern.fullmatch(value) for word in words for value in word.values):
+        if any(pattern.fullmatch(value) for word in looked_at for value in word.values):
             walk.record.say(kind, says)
     extra = _EXTRA.get(program)
     if extra is not None:

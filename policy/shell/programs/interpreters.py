@@ -6,29 +6,85 @@ import functools
 import re
 
 from policy.shell import marks, paths
-from policy.shell.grammar import NotKnown, Program, examine, take
-from policy.shell.programs.building import PROGRAMS as RUNNERS
-from policy.shell.record import each_place
+from policy.shell.grammar import NotKnown, Program, Used, examine, take
+from policy.shell.programs import python_tools
+from policy.shell.programs.checks import SAYS as _SAYS
+from policy.shell.record import Record, each_place
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
-_SAYS = "Runs the project's tests, checks or build."
 _HARMLESS_FLAGS = frozenset({"-B", "-u", "-I", "-E", "-s", "-S", "-bb", "-b", "-Wd", "-q"})
 _MODULES: dict[str, Program] = {
-    "unittest": Program("-v -q -f -b -c -k:data -s:target -p:data -t:target --verbose --quiet --failfast --buffer --locals", "name*", "check", _SAYS, runs=True),
+    "unittest": Program(
+        "-v -q -f -b -c -k:data -s:target -p:data -t:target --verbose --quiet --failfast --buffer --locals",
+        "name*",
+        "check",
+        _SAYS,
+        runs=True,
+    ),
     "compileall": Program("-q -f -j:num", "target*", "check", _SAYS),
     "py_compile": Program("-q", "target*", "check", _SAYS),
-    "json.tool": Program("--sort-keys --indent=num --compact --no-ensure-ascii --json-lines --tab", "read", "read", "Reads inside the workspace."),
+    "json.tool": Program(
+        "--sort-keys --indent=num --compact --no-ensure-ascii --json-lines --tab",
+        "read",
+        "read",
+        "Reads inside the workspace.",
+    ),
     "tokenize": Program("-e", "read", "read", "Reads inside the workspace."),
     "ast": Program("", "read", "read", "Reads inside the workspace."),
     "tabnanny": Program("-v -q", "list*", "read", "Reads inside the workspace."),
-    "build": Program("-s -w -n -v --sdist --wheel --no-isolation", "target*", "check", _SAYS, runs=True),
-}  # fmt: skip
+    "build": Program(
+        "-s -w -n -v -o:write --sdist --wheel --no-isolation --outdir=write --skip-dependency-check -x",
+        "target*",
+        "check",
+        _SAYS,
+        runs=True,
+    ),
+    "doctest": Program("-v -f -o:word", "~[\\w-][\\w./-]*\\.(md|rst|txt)*", "check", _SAYS, runs=True),
+    "zipfile": Program("-l:read -t:read --list=read --test=read", "", "read", "Lists an archive inside the workspace."),
+    "tarfile": Program(
+        "-l:read -t:read --list=read --test=read -v", "", "read", "Lists an archive inside the workspace."
+    ),
+    **{
+        name: Program("", "", "compute", "Prints what Python was built with.")
+        for name in ("platform", "sysconfig", "site")
+    },
+}
+# Modules that go by another name on the command line.
+_NAMED_OTHERWISE = {
+    "sphinx": "sphinx-build",
+    "pyproject_build": "pyproject-build",
+    "yamllint": "yamllint",
+    "mkdocs": "mkdocs",
+    "importlinter": "lint-imports",
+    "pre_commit": "pre-commit",
+    "pdoc": "pdoc",
+    "sqlfluff": "sqlfluff",
+    "reuse": "reuse",
+    "nose2": "nose2",
+}
+_RUNNERS = frozenset({*python_tools.PROGRAMS, *python_tools.SPECIAL, *python_tools.SUBCOMMANDS, "pip"})  # fmt: skip
+
+
+def _only_asks(used: Used, record: Record, scope: Scope) -> None:
+    if not used.has("--check", "--plan", "--dry-run", "-n"):
+        raise NotKnown("it changes what it is run on")
+
+
 _MANAGE: dict[str, Program] = {
-    "test": Program("-v:num --verbosity=num --parallel[=word] --failfast --keepdb --noinput --no-input -k:data --tag=word --exclude-tag=word --shuffle[=num] --reverse --timing --buffer --debug-mode", "name*", "check", _SAYS, runs=True),
-    "check": Program("--deploy --fail-level=word --database=word --tag=word", "name*", "check", _SAYS, runs=True),
-    "showmigrations": Program("-l -p --list --plan --database=word", "name*", "check", _SAYS, runs=True),
+    "test": Program("-v:num --settings=~[\\w.]*(settings|test|ci)[\\w.]* -n --no-migrations --nomigrations --with-coverage --timing --verbosity=num --parallel[=word] --failfast --keepdb --noinput --no-input -k:data --tag=word --exclude-tag=word --shuffle[=num] --reverse --timing --buffer --debug-mode", "name*", "check", _SAYS, runs=True),
+    "check": Program("--settings=~[\\w.]*(settings|test|ci|prod|local|dev)[\\w.]* -v:num --list-tags --deploy --fail-level=word --database=word --tag=word", "name*", "check", _SAYS, runs=True),
+    "showmigrations": Program("-v:num --settings=~[\\w.]*(settings|test|ci)[\\w.]* -l -p --list --plan --database=word", "name*", "check", _SAYS, runs=True),
+    "help": Program("--commands", "word", "check", _SAYS, runs=True),
+    "version": Program("", "", "check", _SAYS, runs=True),
+    "migrate": Program("--check --plan -v:num --database=word --noinput", "name*", "check", _SAYS, runs=True, check=_only_asks),
+    "validate_templates": Program("--ignore-app=word -v:num", "", "check", _SAYS, runs=True),
+    "findstatic": Program("--first -v:num", "data*", "check", _SAYS, runs=True),
+    "show_urls": Program("--format=word -f:word", "", "check", _SAYS, runs=True),
+    "spectacular": Program("--validate --fail-on-warn --file=write --format=word --color", "", "check", _SAYS, runs=True),
+    "collectstatic": Program("--dry-run -n --noinput --no-input -v:num -l", "", "check", _SAYS, runs=True, check=_only_asks),
+    "lint": Program("", "name*", "check", _SAYS, runs=True),
     "sqlmigrate": Program("--backwards", "word word", "check", _SAYS, runs=True),
     "diffsettings": Program("", "", "environment_read", "Prints settings that may hold secrets."),
 }  # fmt: skip
@@ -44,15 +100,37 @@ def python(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         walk.record.say("compute", "Prints a version or help.")
     elif first == "-m" and len(queue) > 1 and queue[1].text is not None:
         _module(walk, queue[1].text, queue[2:], scope, text)
-    elif first == "manage.py" and len(queue) > 1 and None not in scope.cwds:
+    elif first == "-c" and len(queue) == 2 and _only_prints(queue[1].text or ""):
+        walk.record.say("check", "Prints a version.")
+    elif first and _MANAGE_FILE.fullmatch(first) and len(queue) > 1 and None not in scope.cwds:
         _manage(walk, queue[1], queue[2:], scope)
     else:
         code(walk, queue, scope, text)
 
 
+_MANAGE_FILE = re.compile(r"(\./)?([A-Za-z][\w-]*/){0,2}manage\.py")
+_PRINTS = re.compile(
+    r"import sys; ?print\(sys\.(version(_info(\[:?\d?\])?)?|platform|maxsize|byteorder)\)|import platform; ?print\(platform\.(python_version|machine|system|platform)\(\)\)"
+    r"|import (?!antigravity)([A-Za-z_]\w*); ?print\(\5\.(__version__|VERSION|version)\)"
+)
+
+
+def _only_prints(text: str) -> bool:
+    """A version, and nothing else."""
+    return _PRINTS.fullmatch(text.strip()) is not None
+
+
+def manage(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """./manage.py: Python reads it all the same."""
+    python(walk, [Word(("manage.py",), "manage.py"), *words], scope, text)
+
+
 def _module(walk: Walk, name: str, words: list[Word], scope: Scope, text: str) -> None:
-    if name in RUNNERS or name in ("ruff", "coverage", "pip"):
-        walk.classify(walk, [Word((name,), name), *words], [], scope, text)
+    program = _NAMED_OTHERWISE.get(name, name if name in _RUNNERS else "")
+    if program:
+        walk.classify(walk, [Word((program,), program), *words], [], scope, text)
+    elif name == "django" and words and words[0].text in ("test", "check", "version", "--version"):
+        _manage(walk, words[0], words[1:], scope)
     elif name in _MODULES:
         examine(_MODULES[name], words, walk.record, scope)
     elif name in ("http.server", "smtpd", "xmlrpc.server", "ftplib", "telnetlib", "webbrowser"):
@@ -62,8 +140,8 @@ def _module(walk: Walk, name: str, words: list[Word], scope: Scope, text: str) -
 
 
 def _manage(walk: Walk, word: Word, words: list[Word], scope: Scope) -> None:
-    name = word.text or ""
-    if name in _MANAGE:
+    name = (word.text or "").replace("--version", "version")
+    if name in _MANAGE and (name not in ("migrate", "collectstatic") or _asks(words)):
         examine(_MANAGE[name], words, walk.record, scope)
     elif name == "makemigrations" and {"--check", "--dry-run"} & {word.text for word in words}:
         examine(
@@ -73,6 +151,10 @@ def _manage(walk: Walk, word: Word, words: list[Word], scope: Scope) -> None:
         walk.record.say("database", f"Changes a database with manage.py {name}.")
     else:
         walk.record.say("code", f"Runs the project's command {marks.shown(name)[:60]}.")
+
+
+def _asks(words: list[Word]) -> bool:
+    return bool({"--check", "--plan", "--dry-run", "-n"} & {word.text for word in words})
 
 
 def code(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -122,17 +204,27 @@ def _names_harm(walk: Walk, word: Word) -> None:
             walk.record.say(kind, f"Runs code that {what}.")
 
 
+_NODE_VALUE = r"process\.(version|versions\.\w+|platform|arch)|require\((['\"])\./(package|lerna|tsconfig|composer)(\.json)?\2\)(\.[A-Za-z_]\w*)+"
+_NODE_PRINTS = re.compile(rf"{_NODE_VALUE}|console\.log\(({_NODE_VALUE.replace('2', '7')})\);?")
+
+
 def node(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     first = words[0].text if words else None
     if first in ("--version", "-v", "--help", "-h") and len(words) == 1:
         walk.record.say("compute", "Prints a version or help.")
+    elif (
+        first in ("-p", "-e", "-pe", "--print", "--eval")
+        and len(words) == 2
+        and _NODE_PRINTS.fullmatch(words[1].text or "")
+    ):
+        walk.record.say("check", "Prints a version.")
     elif first in ("--check", "-c") and len(words) == 2:
         take("target", words[1], walk.record, scope)
         walk.record.say("check", _SAYS)
     elif first == "--test":
         examine(
             Program(
-                "--test --test-reporter=word --test-concurrency=num --test-name-pattern=data --experimental-test-coverage --test-only",
+                "--test --test-reporter=spec|tap|dot|junit|lcov --test-reporter-destination=write --test-concurrency=num --test-name-pattern=data --experimental-test-coverage --test-only --test-timeout=num --experimental-strip-types --test-force-exit --enable-source-maps --no-warnings --test-shard=data --test-skip-pattern=data --experimental-test-module-mocks",
                 "target*",
                 "check",
                 _SAYS,
@@ -154,12 +246,9 @@ def other(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         first in ("-c", "-l")
         and len(words) == 2
         and paths.place(words[1].values[0], scope.cwds[0], scope.root).where == "inside"
-        and text.split(maxsplit=1)[0] in ("php", "ruby")
+        and text.split(maxsplit=1)[0] == "ruby"
     ):
-        # A syntax check: php -l, ruby -c.
-        walk.record.say(
-            "check" if (first, text.split(maxsplit=1)[0]) in (("-l", "php"), ("-c", "ruby")) else "code", _SAYS
-        )
+        walk.record.say("check" if first == "-c" else "code", _SAYS)
     else:
         code(walk, words, scope, text)
 
@@ -168,7 +257,14 @@ def source(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """Everything after it runs in a shell that the file may have changed."""
     target = words[0].text if words else None
     if (
-        target in (".venv/bin/activate", "venv/bin/activate", "./.venv/bin/activate")
+        target
+        in (
+            ".venv/bin/activate",
+            "venv/bin/activate",
+            "./.venv/bin/activate",
+            "./venv/bin/activate",
+            "env/bin/activate",
+        )
         and len(words) == 1
         and scope.cwds == ("",)
     ):
@@ -181,8 +277,9 @@ def source(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 SPECIAL: dict[str, Judge] = {
     **dict.fromkeys(("python", "python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python2", "pypy3"), python),
+    "./manage.py": manage,
     **dict.fromkeys(("node", "nodejs"), node),
-    **dict.fromkeys(("perl", "ruby", "php", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "bc", "dc", "ipython", "jupyter"), functools.partial(other)),
+    **dict.fromkeys(("perl", "ruby", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "bc", "dc", "ipython", "jupyter"), functools.partial(other)),
     "source": source,
     ".": source,
 }  # fmt: skip

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import re
 
-from policy.shell.grammar import NotKnown, Program, parse, take
+from policy.shell.grammar import NotKnown, Program, examine, parse, take
 from policy.shell.programs import hostile
-from policy.shell.programs.building import _NODE_TEST as NODE_TEST
-from policy.shell.programs.building import PROGRAMS as RUNNERS
-from policy.shell.programs.building import script_name
+from policy.shell.programs.checks import SAYS, runs
+from policy.shell.programs.names import tests_or_builds
+from policy.shell.programs.toolchains import SUBCOMMANDS
+from policy.shell.programs.toolchains import subcommand as toolchain
+from policy.shell.programs.web_tools import BINARIES, NODE_TEST
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
-_SAYS = "Runs the project's tests, checks or build."
 _QUIET = frozenset(
     {
         "--silent",
@@ -29,13 +30,28 @@ _QUIET = frozenset(
         "--no-fund",
         "-r",
         "--recursive",
+        "--color",
+        "--no-color",
+        "--ws",
+        "--workspaces",
+        "--include-workspace-root",
+        "--parallel",
+        "--stream",
+        "--no-bail",
+        "--sequential",
+        "--aggregate-output",
+        "--frozen-lockfile",
+        "--offline",
+        "--prefer-offline",
+        "--foreground-scripts",
+        "--ignore-scripts",
     }
 )
 _LOOKS = {
     "npm": "ls|list|outdated|view|explain|why|--version|-v|help|prefix|root|audit|fund|pkg|-h|--help|ping|search",
     "pnpm": "ls|list|outdated|why|--version|-v|help|root|licenses",
     "yarn": "list|outdated|why|--version|-v|help|info|versions",
-    "bun": "--version|-v",
+    "bun": "--version|-v|--help|pm",
 }
 _ONLINE = frozenset({"outdated", "view", "audit", "search", "ping", "info", "fund"})
 _INSTALLS = frozenset(["install", "i", "ci", "add", "in", "update", "up", "upgrade", "remove", "rm", "uninstall", "un", "link", "unlink", "rebuild", "dedupe", "prune", "dlx", "exec", "x", "create", "init", "import", "set", "setup", "global", "env", "self-update", "cache", "config", "set-script"])  # fmt: skip
@@ -47,32 +63,48 @@ _STANDARD = frozenset({"test", "t", "tst", "lint", "build", "typecheck", "check"
 
 def node(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     queue = [word for word in words if word.text not in _QUIET]
+    queue = _placed(name, walk, queue, scope)
     first = queue[0].text if queue else None
     if first is None:
-        _bare(name, walk, words)
+        _bare(name, walk, queue or words)
         return
-    if first in ("-w", "--workspace", "--prefix", "-C", "--filter", "--cwd") or first.startswith("--"):
-        queue, first = _placed(name, walk, queue, scope)
     _harm(walk.record, name, first)
-    if first in ("run", "run-script", "rum") and name != "deno":
+    if first in ("run", "run-script", "rum", "task"):
         _script(walk, queue[1:], scope)
-    elif first in _STANDARD and not (name == "bun" and first == "build"):
+    elif first in _STANDARD and not (name == "bun" and first in ("build", "test")):
         _script(walk, [Word(("test" if first in ("t", "tst") else first,), first), *queue[1:]], scope)
     elif first in _LOOKS[name].split("|"):
         _look(walk, queue, scope)
-    elif name in ("yarn", "pnpm") and first in RUNNERS:
+    elif name != "npm" and first in BINARIES:
         walk.classify(walk, queue, [], scope, text)
-    elif name in ("yarn", "pnpm", "bun") and script_name(walk.record, first):
+    elif name != "npm" and not (name == "bun" and first == "build") and tests_or_builds(walk.record, first):
         _script(walk, queue, scope)
-    elif name in ("pnpm", "npm") and first == "exec" and _runner(queue[1:]):
+    elif name != "bun" and first == "exec" and _runner(queue[1:]):
         walk.classify(walk, _runner(queue[1:]), [], scope, text)
-    elif first == "exec" or (first not in _INSTALLS and first not in _SENDS):
+    else:
         raise NotKnown(f"{first[:60]} is not a subcommand known to be harmless")
 
 
+def bun(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """`bun test` is a runner of its own; `bun run NAME` runs a script, or a file where a file has that name."""
+    if words and words[0].text == "test":
+        flags = "--bail[=num] --timeout=num --coverage -t:data --only --todo --coverage-reporter=word --rerun-each=num --reporter=word"
+        examine(runs(flags), words[1:], walk.record, scope)
+        return
+    node("bun", walk, words, scope, text)
+
+
+def deno(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    if words and words[0].text == "task":
+        _script(walk, words[1:], scope)
+        return
+    toolchain(SUBCOMMANDS["deno"], walk, words, scope, text)
+
+
 def _runner(words: list[Word]) -> list[Word]:
-    rest = [word for word in words if word.text not in ("--", "--no", "--no-install")]
-    return rest if rest and rest[0].text in RUNNERS else []
+    """What a package manager runs from beside the project's code, where it is known to be there for that."""
+    rest = [word for word in words if word.text not in ("--", "--no", "--no-install", "--offline")]
+    return rest if rest and rest[0].text in BINARIES else []
 
 
 def _bare(name: str, walk: Walk, words: list[Word]) -> None:
@@ -84,19 +116,53 @@ def _bare(name: str, walk: Walk, words: list[Word]) -> None:
     )
 
 
-def _placed(name: str, walk: Walk, queue: list[Word], scope: Scope) -> tuple[list[Word], str]:
-    """A package of the workspace, before the subcommand."""
-    option, _, value = (queue[0].text or "").partition("=")
-    if option in ("--version", "--help"):
-        return queue, option
-    if option not in ("-w", "--workspace", "--filter", "--prefix", "-C", "--cwd"):
-        raise NotKnown(f"{option[:60]} is not an option known to be harmless")
-    words = queue[1:] if value else queue[2:]
-    folder = Word((value,), value) if value else queue[1] if len(queue) > 1 else None
-    if folder is None or not words or words[0].text is None:
-        raise NotKnown(f"{option} lacks its value")
-    take("target", folder, walk.record, scope)
-    return words, words[0].text
+# Packages of the workspace by name, folder or pattern; `...` stands for what depends on them.
+_FILTER = re.compile(
+    r"!?(\.\.\.)?\^?(\{)?(\./)?@?[\w*-][\w.*-]*(/[\w*-][\w.*-]*)*(\})?(\^?\.\.\.)?|(\.\.\.)?\[[\w./-]+\]|\."
+)
+_PLACING = ("-w", "--workspace", "--filter", "-F", "--prefix", "-C", "--cwd", "--dir", "--filter-prod", "-W")
+_FOLDERS = ("--prefix", "-C", "--cwd", "--dir")
+_SPREAD = "-A -p -t -v -i -R --all --parallel --topological --topological-dev --verbose --interlaced --recursive --include=data --exclude=data --jobs=word -j:word --from=data --since[=word] --no-private -W --worktree"
+
+
+def _placed(name: str, walk: Walk, words: list[Word], scope: Scope) -> list[Word]:
+    """What stands before the subcommand: the package or folder it is for."""
+    queue = list(words)
+    while queue and (queue[0].text or "").partition("=")[0] in _PLACING:
+        option, _, value = (queue.pop(0).text or "").partition("=")
+        if not value and not queue:
+            raise NotKnown(f"{option} lacks its value")
+        _place(option, Word((value,), value) if value else queue.pop(0), walk, scope)
+    first = queue[0].text if queue else None
+    if name == "yarn" and first == "workspace" and len(queue) > 2:
+        _place("--filter", queue[1], walk, scope)
+        return queue[2:]
+    if name == "yarn" and first == "workspaces" and len(queue) > 1:
+        return _spread(walk, queue[1:], scope)
+    if name == "pnpm" and first in ("recursive", "multi", "m"):
+        return queue[1:]
+    if first and first.startswith("-") and first not in ("--version", "--help", "-v", "-h"):
+        raise NotKnown(f"{first[:60]} is not an option known to be harmless")
+    return queue
+
+
+def _place(option: str, value: Word, walk: Walk, scope: Scope) -> None:
+    if option in _FOLDERS:
+        take("target", value, walk.record, scope)
+    elif not _FILTER.fullmatch(value.text or "") or ".." in (value.text or "").split("/"):
+        raise NotKnown(f"{value.raw} is not a package of the workspace")
+
+
+def _spread(walk: Walk, words: list[Word], scope: Scope) -> list[Word]:
+    """yarn workspaces run test; yarn workspaces foreach -A run test."""
+    if words[0].text == "run":
+        return words
+    if words[0].text != "foreach":
+        raise NotKnown(f"{words[0].raw} is not a subcommand known to be harmless")
+    used = parse(Program(_SPREAD, first_flags=True), words[1:], walk.record, scope)
+    if not used.operands or used.operands[0].text != "run":
+        raise NotKnown("it starts a program of its own")
+    return used.operands
 
 
 def _harm(record: Record, name: str, first: str) -> None:
@@ -109,19 +175,22 @@ def _harm(record: Record, name: str, first: str) -> None:
 
 
 def _script(walk: Walk, words: list[Word], scope: Scope) -> None:
-    queue = [word for word in words if word.text not in _QUIET]
+    queue = [word for word in words if word.text not in _QUIET and word.text != "-l"]
     if not queue:
         walk.record.say("read", "Lists the project's scripts.")
         return
     name = queue[0].text
-    if name is None or not script_name(walk.record, name) or re.search(r"watch|dev|start|serve", name):
+    if name in BINARIES and not tests_or_builds(walk.record, name):
+        walk.classify(walk, queue, [], scope, name)
+        return
+    if name is None or not tests_or_builds(walk.record, name):
         raise NotKnown(f"the script {queue[0].raw[:60]} may do anything")
     arguments = [word for word in queue[1:] if word.text != "--"]
-    used = parse(Program(NODE_TEST + " -w:name --workspace=name --workspaces -ws"), arguments, walk.record, scope)
-    for word in used.operands:
-        take("target", word, walk.record, scope)
-    walk.record.ran_code = True
-    walk.record.say("check", _SAYS)
+    flags = (
+        NODE_TEST
+        + " -w:name --workspace=name --workspaces -ws --filter=name --noEmit --check --ext=word --mode=word --prod --configuration=word --if-present --headless"
+    )
+    examine(Program(flags, "target*", "check", SAYS, runs=True, found=True), arguments, walk.record, scope)
 
 
 def _look(walk: Walk, queue: list[Word], scope: Scope) -> None:
@@ -157,52 +226,9 @@ def _note_package(walk: Walk, words: list[Word], scope: Scope) -> None:
             return
 
 
-def pip(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
-    name = words[0].text if words else None
-    if name in ("install", "uninstall", "download", "wheel", "config", "cache"):
-        walk.record.say("install", f"Installs or removes software with pip {name}.")
-    elif name in ("list", "show", "freeze", "check", "--version", "-V", "inspect", "debug"):
-        flags = "-v --format=word --outdated -o --local -l --user --not-required -f --files --verbose --disable-pip-version-check --exclude=word --all"
-        used = parse(Program(flags), words[1:], walk.record, scope)
-        for word in used.operands:
-            take("name", word, walk.record, scope)
-        online = used.has("--outdated", "-o")
-        walk.record.say("network" if online else "read", "Asks the registry." if online else "Lists packages.")
-    else:
-        raise NotKnown("it is not a subcommand known to be harmless")
-
-
-def run_by_manager(kinds: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
-    """poetry run, uv run, pdm run, hatch run: the runner inside the project's environment."""
-    queue = [word for word in words if word.text not in ("-q", "--quiet", "-v", "--no-ansi", "-n")]
-    name = queue[0].text if queue else None
-    if name == "run":
-        rest = [word for word in queue[1:] if word.text not in ("--", "--frozen", "--locked", "--no-sync", "--offline")]
-        if not rest or (rest[0].text or "") not in (*RUNNERS, "python", "python3", "ruff", "coverage", "make"):
-            raise NotKnown("it starts a program of its own")
-        walk.classify(walk, rest, [], scope, text)
-    elif name in ("check", "show", "version", "--version", "env", "tree", "help", "about", "list") and len(queue) == 1:
-        walk.record.say("read", "Lists packages.")
-    elif name == "publish":
-        walk.record.say("publish", "Publishes a package.")
-    elif name in ("build",):
-        walk.record.ran_code = True
-        take_all(Program("-f:word --format=word --wheel --sdist -t:word"), queue[1:], walk, scope)
-    else:
-        walk.record.say("install", "Changes installed packages.")
-        raise NotKnown("it is not a subcommand known to be harmless")
-
-
-def take_all(program: Program, words: list[Word], walk: Walk, scope: Scope) -> None:
-    if parse(program, words, walk.record, scope).operands:
-        raise NotKnown("it has operands that are not known")
-    walk.record.say("check", _SAYS)
-
-
 SPECIAL: dict[str, Judge] = {
     **{name: functools.partial(node, name) for name in ("npm", "pnpm", "yarn")},
+    "bun": bun,
+    "deno": deno,
     "npx": npx,
-    "pip": pip,
-    "pip3": pip,
-    **{name: functools.partial(run_by_manager, "") for name in ("poetry", "uv", "pdm", "hatch", "pipenv", "rye")},
 }

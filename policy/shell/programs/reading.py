@@ -206,6 +206,16 @@ _LS = """-1 -a -A -b -B -c -C -d -f -F -g -G -h -H -i -k -l -L -m -n -N -o -p -q
     --color[=word] --directory --classify[=word] --file-type --full-time --group-directories-first --human-readable --inode --no-group --reverse --recursive --size
     --sort=word --time=word --time-style=data --format=word --hide=data --ignore=data --dereference --numeric-uid-gid --si --zero --width=num --block-size=word"""
 
+# They read options from a file behind @, which a target can't be.
+_BINARIES = {
+    "readelf": "-a -h -l -S -s -e -n -r -u -d -V -A -I -W -g -t -p:word -x:word --file-header --sections --symbols --dynamic --all --wide --notes --headers",
+    "objdump": "-a -f -p -h -x -d -D -S -s -g -t -T -r -R -C -w -l -M:word -j:word --disassemble[=word] --syms --headers --section=word --source --demangle[=word] --no-show-raw-insn --all-headers --private-headers",
+    "nm": "-a -A -B -C -D -g -n -o -p -P -r -S -u -U --defined-only --undefined-only --demangle[=word] --dynamic --extern-only --size-sort --print-size --numeric-sort",
+    "size": "-A -B -d -o -x -t -h --format=word --totals",
+    "otool": "-L -l -h -f -t -v",
+    "lipo": "-info -archs",
+}
+
 PROGRAMS: dict[str, Program] = {
     # Prints
     "true": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
@@ -244,7 +254,7 @@ PROGRAMS: dict[str, Program] = {
     "tree": Program("-a -d -f -i -l -p -s -h -u -g -D -F -q -N -n -C -A -S -r -t -x -L:num -I:data -P:data --dirsfirst --noreport --prune --gitignore --du --si -J -X --charset=word --filelimit=num", "list*", "read", "Lists files inside the workspace."),
     "stat": Program("-L -f -t -c:data --format=data --printf=data --dereference --terse -x", "list*", "read", "Lists files inside the workspace.", loose=True),
     "file": Program("-b -i -L -h -k -z --brief --mime --mime-type --mime-encoding", "list*", "read", "Lists files inside the workspace."),
-    "du": Program("-a -b -c -d:num -h -k -m -s -S -x --all --apparent-size --total --max-depth=num --human-readable --summarize --exclude=data --time --si", "list*", "read", "Lists files inside the workspace."),
+    "du": Program("-a -b -c -d:num -h -k -m -s -S -x -l -L --all --apparent-size --total --max-depth=num --human-readable --summarize --exclude=data --time --si", "list*", "read", "Lists files inside the workspace.", found=True),
     "df": Program("-h -H -k -m -T -i -P --human-readable --total", "list*", "read", "Prints free space."),
     "realpath": Program("-e -m -s -q -z --relative-to=list --relative-base=list", "list*", "read", "Lists files inside the workspace."),
     "readlink": Program("-f -e -m -n", "list*", "read", "Lists files inside the workspace."),
@@ -253,6 +263,9 @@ PROGRAMS: dict[str, Program] = {
     "fgrep": Program(_GREP, check=_pattern_first, loose=True),
     "rg": Program(_RG, check=_pattern_first),
     "ag": Program("-a -c -i -l -L -n -o -Q -s -S -v -w -A:num -B:num -C:num -G:data --hidden --nocolor --nogroup --color --python --js --ignore=data --ignore-dir=data", check=_pattern_first),
+    **{name: Program("-a -e:word -t:word -H -I -u -i -s -g -F -p -0 -1 -L -d:num -E:data -S:data -c:word -j:num --extension=word --type=word --hidden --no-ignore --no-ignore-vcs --glob --regex --max-depth=num --min-depth=num --exact-depth=num --exclude=data --full-path --absolute-path --print0 --color=word --fixed-strings --ignore-case --case-sensitive --size=data --changed-within=data --changed-before=data --unrestricted --max-results=num --quiet -q --strip-cwd-prefix --version --and=data --prune --follow", "data list*", "read", "Lists files inside the workspace.", output="listing") for name in ("fd", "fdfind")},
+    "ack": Program("-a -c -h -H -i -l -L -n -o -Q -s -v -w -x -1 -A:num -B:num -C:num -g -m:num --nocolor --color --nogroup --group --noheading --heading --ignore-dir=data --ignore-file=data --type=word -t:word --python --js --ruby --perl --go --java --php --html --css --sql --count --literal --ignore-case --files-with-matches --files-without-matches --no-filename --with-filename --word-regexp --max-count=num --noenv", check=_pattern_first),
+    **{name: Program(flags, "target*", "read", "Reads inside the workspace.", clusters=True) for name, flags in _BINARIES.items()},
     "sort": Program("-b -c -C -d -f -g -h -i -M -m -n -R -r -s -u -V -z -k:data -t:data -S:word --key=data --field-separator=data --numeric-sort --human-numeric-sort --version-sort --reverse --unique --ignore-case --stable --check --zero-terminated --parallel=num", check=_sort),
     "uniq": Program("-c -d -D -i -u -z -f:num -s:num -w:num --count --repeated --unique --ignore-case --skip-fields=num --skip-chars=num", "read write", "read", "Reads inside the workspace."),
     "cut": Program("-n -s -z -b:data -c:data -d:data -f:data --bytes=data --characters=data --delimiter=data --fields=data --only-delimited --complement --output-delimiter=data", "read*", "read", "Reads inside the workspace.", loose=True),
@@ -274,7 +287,6 @@ PROGRAMS: dict[str, Program] = {
     "base64": Program("-d -D -i -w:num --decode --wrap=num --ignore-garbage", "read", "read", "Reads inside the workspace."),
     **{name: Program("-b -c -t -w -z --check --tag --quiet --status --strict --ignore-missing --zero", "read*", "read", "Reads inside the workspace.", loose=True) for name in ["md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum", "sum"]},
     "shasum": Program("-a:num -c -b -t", "read*", "read", "Reads inside the workspace."),
-    "jq": Program("-c -r -R -s -S -e -n -j -M -C -a --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output", check=scripts.jq),
     "sed": Program("-n -E -r -s -u -z -i[=.bak|.orig|.old] -e:data --quiet --silent --regexp-extended --expression=data --null-data --separate --in-place[=.bak|.orig|.old]", check=scripts.sed),
     **{name: Program("-F:data -v:word", check=scripts.awk) for name in ("awk", "gawk", "mawk")},
     "shuf": Program("-n:num -e -i:word -r -z --head-count=num --echo --repeat", "read*", "read", "Reads inside the workspace."),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 
-from policy.shell.grammar import NotKnown, Used, take, take_operands
+from policy.shell import marks
+from policy.shell.grammar import NotKnown, Program, Used, parse, take, take_operands
 from policy.shell.record import Record
 from policy.shell.scope import Scope
+from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
 
@@ -76,7 +78,7 @@ _AWK_FUNCTIONS = frozenset(
 # Texts and patterns, from left to right: a pattern stands only where no division could.
 _AWK_QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|(^|[{}(,;!~&|\n])\s*/(?:[^/\\\n]|\\.)*/")
 _AWK_REACHES = re.compile(
-    r"(?<!\|)\|(?!\|)|>>|@|\b(?:getline|system|close|fflush|ENVIRON|PROCINFO|function|func|delete|exec|nextfile)\b"
+    r"(?<!\|)\|(?!\|)|>>|@|\b(?:getline|system|close|fflush|ENVIRON|PROCINFO|ARGV|ARGC|SYMTAB|FUNCTAB|function|func|delete|exec|nextfile)\b"
     r"|\b(?:print|printf|return|else|do|in|case)\s*/"
 )
 _AWK_TEXT = re.compile(r"[\w\s$(){}\[\],;:?+*/%<>=!&|~.^-]*")
@@ -111,11 +113,53 @@ def _awk_operands(words: list[Word], record: Record, scope: Scope) -> None:
         take("read", word, record, scope)
 
 
-def jq(used: Used, record: Record, scope: Scope) -> None:
-    program = used.operands[0].text if used.operands else "."
-    if program is None or re.search(
-        r"\b(env|input_filename|import|include|modulemeta|debug|get_search_list)\b|\$ENV|\$__", program
-    ):
+_JQ_REACHES = re.compile(
+    r"(?<![.\w\"$])(env|input_filename|import|include|modulemeta|debug|get_search_list|halt_error|stderr|input_line_number)\b|\$ENV|\$__prog"
+)
+_YQ_REACHES = re.compile(
+    r"(?<![.\w\"$])(env|envsubst|strenv|load\w*|filename|import|include|system|error_env|split_doc|eval)\b|\$ENV"
+)
+_JQ = "-c -r -R -s -S -e -n -j -M -C -a -V -h --tab --indent=num --compact-output --raw-output --raw-input --slurp --sort-keys --exit-status --null-input --monochrome-output --color-output --join-output --ascii-output --unbuffered --stream --seq --version --raw-output0 --help"
+_YQ = "-r -e -P -M -C -N -n -c -j -S -o:word -p:word -oj -oy -I:num --output-format=word -o=word --input-format=word --prettyPrint --no-doc --colors --no-colors --unwrapScalar[=true|false] --exit-status --null-input --indent=num --raw-output --tojson -y -Y -t --yaml-output --no-colors --version -V --compact-output --sort-keys"
+
+
+def jq(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    used = parse(Program(_JQ, found=True), _without_values(walk, words, scope), walk.record, scope)
+    _query(used.operands, _JQ_REACHES, walk, scope, used.has("--version", "-V", "--help", "-h"))
+
+
+def yq(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Both programs of that name: the one that wraps jq, and the other."""
+    queue = words[1:] if words and words[0].text in ("e", "eval", "ea", "eval-all") else words
+    used = parse(Program(_YQ, found=True), queue, walk.record, scope)
+    _query(used.operands, _YQ_REACHES, walk, scope, used.has("--version", "-V"))
+    if len(used.operands) == 1 and used.operands[0].text and not used.operands[0].text.startswith("."):
+        take("read", used.operands[0], walk.record, scope)
+
+
+def _query(operands: list[Word], reaches: re.Pattern[str], walk: Walk, scope: Scope, asks: bool) -> None:
+    program = operands[0].text if operands else "." if asks else None
+    if program is None or reaches.search(program):
         raise NotKnown("its program reads more than its files")
-    take_operands("data read*", used.operands, record, scope)
-    record.say("read", "Reads inside the workspace.")
+    take_operands("data read*", operands, walk.record, scope)
+    walk.record.say("read", "Reads inside the workspace.")
+
+
+def _without_values(walk: Walk, words: list[Word], scope: Scope) -> list[Word]:
+    """--arg NAME VALUE only names a value; --slurpfile NAME FILE reads one; after --args all are values."""
+    queue, rest = list(words), []
+    while queue:
+        word = queue.pop(0)
+        if word.text in ("--arg", "--argjson", "--slurpfile", "--rawfile") and len(queue) > 1:
+            value = queue[1]
+            del queue[:2]
+            if word.text in ("--slurpfile", "--rawfile"):
+                take("read", value, walk.record, scope)
+            elif any(marks.MANY in part for part in value.values):
+                raise NotKnown(f"{value.raw} may be several words")
+        else:
+            rest.append(word)
+    return rest
+
+
+SPECIAL: dict[str, Judge] = {"jq": jq, "gojq": jq, "jaq": jq, "yq": yq}

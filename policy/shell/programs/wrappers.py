@@ -8,9 +8,10 @@ import functools
 import re
 
 from policy.shell import marks
+from policy.shell.environment import harmless
 from policy.shell.grammar import NotKnown, Program, Used, parse, take
 from policy.shell.programs import builtins
-from policy.shell.scope import Scope, harmless
+from policy.shell.scope import Scope
 from policy.shell.screen import screen
 from policy.shell.source import parse as parse_line
 from policy.shell.walk import Judge, Walk
@@ -194,13 +195,16 @@ def arguments(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     given = {"paths": marks.FOUND, "listing": marks.LISTED}.get(walk.feed, marks.MANY)
     filled = [Word((given,), word.raw) if marks.FOUND in word.values else word for word in filled]
     walk.classify(walk, filled, [], scope, text)
-    if filled[0].text not in _READERS and filled[0].text not in _CHECKS:
+    if filled[0].text not in _READERS and not _checks(filled[0].text):
         raise NotKnown(f"{filled[0].raw} is given names that nobody has seen")
 
 
-_CHECKS = frozenset(
-    {"flake8", "pylint", "mypy", "black", "isort", "shellcheck", "eslint", "prettier", "pyflakes", "gofmt", "yamllint"}
-)
+def _checks(name: str | None) -> bool:
+    """Checks of the project's code, whose options no name of a file could make worse, and readers of its data."""
+    from policy.shell.programs.registry import KNOWN
+
+    program = KNOWN.get(name or "")
+    return name in ("ruff", "jq", "yq") or (program is not None and program.found and program.kind == "check")
 
 
 def _fill(word: Word, placeholder: str) -> Word:
@@ -221,7 +225,9 @@ def find_runs(walk: Walk, queue: list[Word], scope: Scope, found: str) -> None:
     if not command:
         raise NotKnown("it lacks a command")
     walk.classify(walk, command, [], scope.copy(), " ".join(word.raw for word in command))
-    if command[0].text not in _READERS or any("{}" in value for word in command for value in word.values):
+    if not (command[0].text in _READERS or _checks(command[0].text)) or any(
+        "{}" in value for word in command for value in word.values
+    ):
         raise NotKnown(f"it runs {command[0].raw} on what it finds")
 
 
@@ -245,6 +251,8 @@ SPECIAL: dict[str, Judge] = {
     "nohup": functools.partial(simple, "", 0, False),
     "stdbuf": functools.partial(simple, "-i:word -o:word -e:word --input=word --output=word --error=word", 0, False),
     "time": functools.partial(simple, "-p", 0, True),
+    **dict.fromkeys(("c8", "nyc"), functools.partial(simple, "-r:word --reporter=word --all --check-coverage --lines=num --branches=num --functions=num --statements=num --silent -x:data --exclude=data --include=data -n:data --extension=word --src=word --clean=false", 0, False)),
+    "cross-env": environment,
     "env": environment,
     "printenv": print_environment,
     "command": builtin_command,
