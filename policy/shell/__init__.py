@@ -17,7 +17,7 @@ from policy.shell.source import parse
 from policy.shell.walk import Walk
 
 # Goes up whenever a line may be read differently: part of every verdict's version.
-VERSION = "1"
+VERSION = "2"
 
 __all__ = ["CLASSES", "VERSION", "CommandFacts", "Finding", "LineFacts", "read_line"]
 

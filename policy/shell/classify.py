@@ -35,8 +35,8 @@ _PROJECT_RUNNERS = frozenset({"./gradlew", "./mvnw", "./manage.py"})
 def classify(walk: Walk, words: list[Word], prefix: list[tuple[str, Values]], scope: Scope, text: str) -> None:
     if not words:
         return
-    _environment(walk.record, prefix, scope)
     name = words[0].text
+    _environment(walk.record, prefix, scope, reads=name == "read")
     if name is None or not name:
         walk.record.say("unknown", f"The program's name is computed: {text[:80]}")
         _nothing_known(walk, "", words[1:])
@@ -122,8 +122,10 @@ def _credentials(walk: Walk, words: list[Word]) -> None:
                 walk.record.say("credentials", f"Names credentials outside the workspace: {word.shown}.")
 
 
-def _environment(record: Record, prefix: list[tuple[str, Values]], scope: Scope) -> None:
+def _environment(record: Record, prefix: list[tuple[str, Values]], scope: Scope, reads: bool) -> None:
     for name, values in prefix:
+        if name == "IFS" and reads:  # which holds for that one reading
+            continue
         if not all(harmless(name, value) for value in values):
             what = "programs act upon" if not settable(name, scope.environment) else "the program is given"
             record.say("environment", f"Sets {name} for one command, which {what}.")

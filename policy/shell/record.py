@@ -45,6 +45,7 @@ _READ_BY_TOOLS = (
 )
 # Written in these shapes by tools for people and dashboards; what they hold is data.
 _REPORTED = (".json", ".xml", ".sarif", ".lcov", ".info")
+_BUILT = re.compile(r"(build|dist|out|reports?|coverage|artifacts|logs?|tmp)/")
 _REPORT = re.compile(
     r"(^|[/_-])(reports?|results?|coverage|audit|benchmarks?|summary|junit|metrics|diagnostics)([/._-]|$)"
 )
@@ -183,7 +184,8 @@ def _delete_inside(record: Record, place: paths.Place, recursive: bool) -> None:
 
 def _inert(place: paths.Place) -> bool:
     name = place.parts[-1].lower() if place.parts else ""
-    if name.endswith(_REPORTED) and _REPORT.search("/".join(place.parts).lower()):
+    path = "/".join(place.parts).lower()
+    if name.endswith(_REPORTED) and (_REPORT.search(path) or _BUILT.match(path)):
         return True
     # pytest reads test*.txt for the examples in it.
     read = name in _READ_BY_TOOLS or (name.startswith("test") and name.endswith((".txt", ".rst")))

@@ -37,14 +37,16 @@ class Scope:
     variables: dict[str, Values] = field(default_factory=lambda: dict(KNOWN))
     environment: frozenset[str] = frozenset()
     granted: frozenset[str] = frozenset()
+    strict: bool = False  # set -e: a command that fails ends the line
     left: tuple[tuple[str | None, ...], ...] = ()  # folders that pushd left
 
     def copy(self) -> Scope:
-        return Scope(self.root, self.cwds, dict(self.variables), self.environment, self.granted, self.left)
+        return Scope(self.root, self.cwds, dict(self.variables), self.environment, self.granted, self.strict, self.left)
 
     def join(self, other: Scope) -> None:
         """After a fork in the road either may have happened."""
         self.cwds = tuple(dict.fromkeys(self.cwds + other.cwds))
+        self.strict = self.strict and other.strict
         self.left = self.left if self.left == other.left else ()
         for name in self.variables.keys() | other.variables.keys():
             mine, theirs = self.look_up(name), other.look_up(name)

@@ -94,8 +94,8 @@ def _inspect(source: Source) -> None:
         if seen > MAX_NODES:
             source.doubt = "has too many parts"
             return
-        if node.type in _EXPANSIONS and (node.type != "simple_expansion" or _SIMPLE.fullmatch(source.of(node))):
-            source.expansions.setdefault(node.start_byte, node)
+        if node.type in _EXPANSIONS:
+            _expansion(source, node)
         if node.child_count:
             children = node.children
             if node.type in _OF_WORDS and _run_together(node.type, children):
@@ -109,6 +109,14 @@ def _inspect(source: Source) -> None:
         covered = _cover(source, node, covered)
     if _BLANK.fullmatch(source.text, covered) is None:
         source.doubt = "has an end that can't be read"
+
+
+def _expansion(source: Source, node: tree_sitter.Node) -> None:
+    """Between two expansions in quotes the parser gives the blanks to the second."""
+    text = source.of(node)
+    within = text.lstrip(" \t") if node.parent is not None and node.parent.type == "string" else text
+    if node.type != "simple_expansion" or _SIMPLE.fullmatch(within):
+        source.expansions.setdefault(node.start_byte + len(text) - len(within), node)
 
 
 def _run_together(kind: str, children: list[tree_sitter.Node]) -> bool:

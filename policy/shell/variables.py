@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from policy.shell.walk import Walk
 
 Node = tree_sitter.Node
-_NUMBERS = frozenset({"$?", "$#", "$$"})
+_NUMBERS = frozenset({"$?", "$#", "$$", *(f"${{PIPESTATUS[{at}]}}" for at in range(10))})
 _NAME = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TRIMMED = re.compile(r"\$\{([A-Za-z_]\w*)(%%?|##?|/|//|\^\^?|,,?)([^$`(){}]*)\}")
 _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*):?([-+?])([\w./ :,@%+-]*)\}")
@@ -29,7 +29,7 @@ _GLUE = frozenset({"[[", "]]", "&&", "||", "!", "(", ")", "=", "==", "!=", "=~",
 
 
 def value_of(walk: Walk, node: Node, scope: Scope) -> Values:
-    text = walk.source.of(node)
+    text = walk.source.of(node).lstrip(" \t")
     if text in _NUMBERS:
         return (marks.NUMBER,)
     if text == "$!":

@@ -36,6 +36,7 @@ class Walk:
         self.commands = 0
         self.output = ""  # what the last command prints, if a later one may rely on it
         self.feed = ""  # what the command's input holds
+        self.alone = False  # whether the command stands by itself at the top of the line
         self.landed: tuple[str | None, ...] | None = None  # where a `cd` leads if it works
 
     def unknown(self, node: Node, why: str) -> None:
@@ -252,6 +253,7 @@ class Walk:
                 words += self.words(child, scope)
         words += self.redirections(redirected, scope)
         self.output, self.landed = "", None
+        self.alone = self.depth <= 2 and _by_itself(node)
         self.classify(self, words, prefix, scope, self.source.shown(node))
         if self.landed is None:
             return scope
@@ -301,7 +303,8 @@ class Walk:
         return spliced(variables.value_of(self, node, scope), quoted)
 
     def _substitution(self, node: Node, scope: Scope, quoted: bool) -> Values:
-        if self.source.text[node.start_byte] == "`" and "\\" in self.source.of(node):
+        written = self.source.of(node).lstrip(" \t")
+        if written.startswith("`") and "\\" in written:
             self.unknown(node, "Uses escapes in backticks")
         inner = Walk(self.source, self.record, self.classify, self.depth + 1)
         inner.commands = self.commands
@@ -317,6 +320,12 @@ class Walk:
             return (marks.PIPE,)
         known = _OUTPUTS.get(inner.output) if len(body) == 1 else None
         return known if known is not None else (marks.ANY,) if quoted else MANY
+
+
+def _by_itself(node: Node) -> bool:
+    """At the top of the line, and not behind it in the background."""
+    following = node.next_sibling
+    return node.parent is not None and node.parent.type == "program" and (following is None or following.type != "&")
 
 
 def _bomb(source: Source, node: Node, name: str) -> bool:

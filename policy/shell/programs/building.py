@@ -62,11 +62,19 @@ def _separate_count(words: list[Word]) -> list[Word]:
     return queue
 
 
+# rake test TEST=test/user_test.rb: which of the tests, and how.
+_TEST_VARIABLES = re.compile(
+    r"(TEST|SPEC)=(?!/)(?!.*\.\.)[\w/.*:-]+|(TESTOPTS|SPEC_OPTS)=-[vqx]|(SEED|V|VERBOSE|TRACE)=\d+|RAILS_ENV=test|N=\w+"
+)
+
+
 def targets(flags: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """ninja, ant, rake, just, task: targets by name, and a default one."""
     used = examine(runs(flags, "data*"), _separate_count(words), walk.record, scope)
     for word in used.operands:
         name = re.sub(r"\[[\w, /.:-]*\]$", "", word.text or "?")
+        if _TEST_VARIABLES.fullmatch(name):
+            continue
         if not tests_or_builds(walk.record, name):
             raise NotKnown(f"the target {word.raw[:60]} may do anything")
 

@@ -33,7 +33,7 @@ def change_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> Non
     walk.record.say("compute", "Changes folder.")
     walk.landed = tuple(dict.fromkeys(there))
     # It may fail, and the line goes on where it was.
-    scope.cwds = tuple(dict.fromkeys([*there, *scope.cwds]))
+    scope.cwds = tuple(dict.fromkeys(there if scope.strict and walk.alone else [*there, *scope.cwds]))
 
 
 def push_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -52,8 +52,16 @@ def pop_folder(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     scope.cwds = tuple(dict.fromkeys([*there, *scope.cwds]))
 
 
+def _strict(before: bool, options: list[str]) -> bool:
+    if any(re.fullmatch(r"\+[a-z]*e[a-z]*", option) for option in options) or "+o" in options:
+        return False
+    return before or any(re.fullmatch(r"-[a-z]*e[a-z]*", option) for option in options) or "errexit" in options
+
+
 def set_options(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     named = False
+    if walk.alone:
+        scope.strict = _strict(scope.strict, [word.text or "" for word in words])
     for word in words:
         option = word.text or ""
         if named and option in _OPTION_NAMES:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, take_operands
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 
+# An operand that by its look is a path inside the workspace, and no subcommand.
+PATH = rf"(?!/)(?!.*\.\.)[\w@.{marks.STAR}*-]*[./*{marks.STAR}][^:]{{0,}}"
 SAYS = "Runs the project's tests, checks or build."
 
 

@@ -23,8 +23,8 @@ _MODULES: dict[str, Program] = {
         _SAYS,
         runs=True,
     ),
-    "compileall": Program("-q -f -j:num", "target*", "check", _SAYS),
-    "py_compile": Program("-q", "target*", "check", _SAYS),
+    "compileall": Program("-q -f -j:num -x:data -l", "target*", "check", _SAYS, found=True),
+    "py_compile": Program("-q", "target*", "check", _SAYS, found=True),
     "json.tool": Program(
         "--sort-keys --indent=num --compact --no-ensure-ascii --json-lines --tab",
         "read",
@@ -91,9 +91,14 @@ _MANAGE: dict[str, Program] = {
 _CODE_FLAGS = re.compile(r"-[a-zA-Z]*[cepE].*|--(eval|print|command|require|import|loader)(=.*)?|-")
 
 
+_PYTHON_SETTINGS = re.compile(
+    r"-W(error|ignore|default|always|once|d|e)(::\w+)?|-X|dev|utf8|importtime|faulthandler|-X(dev|utf8)"
+)
+
+
 def python(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     queue = list(words)
-    while queue and queue[0].text in _HARMLESS_FLAGS:
+    while queue and (queue[0].text in _HARMLESS_FLAGS or _PYTHON_SETTINGS.fullmatch(queue[0].text or "")):
         queue.pop(0)
     first = queue[0].text if queue else None
     if first in ("--version", "-V", "-VV", "--help", "-h"):
@@ -238,15 +243,33 @@ def node(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         code(walk, words, scope, text)
 
 
+def program_of(text: str) -> str:
+    return text.split(maxsplit=1)[0]
+
+
+_RUBY_TEST = re.compile(r"(\./)?(test|spec)/([\w-]+/)*(test_\w+|\w+_(test|spec))\.rb")
+
+
+def _ruby_test(words: list[Word]) -> bool:
+    """`ruby -Itest test/user_test.rb`: one file of the project's tests."""
+    *flags, last = [word.text or "?" for word in words] or ["?"]
+    return bool(_RUBY_TEST.fullmatch(last)) and all(
+        re.fullmatch(r"-I(\.|lib|test|spec)(:(lib|test|spec))*|-w|-W\d?", flag) for flag in flags
+    )
+
+
 def other(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     first = words[0].text if words else None
     if first in ("--version", "-v", "-version", "-V", "--help") and len(words) == 1:
         walk.record.say("compute", "Prints a version or help.")
+    elif program_of(text) == "ruby" and _ruby_test(words):
+        take("target", words[-1], walk.record, scope)
+        walk.record.say("check", _SAYS)
     elif (
         first in ("-c", "-l")
         and len(words) == 2
         and paths.place(words[1].values[0], scope.cwds[0], scope.root).where == "inside"
-        and text.split(maxsplit=1)[0] == "ruby"
+        and program_of(text) == "ruby"
     ):
         walk.record.say("check" if first == "-c" else "code", _SAYS)
     else:

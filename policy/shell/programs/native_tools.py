@@ -59,7 +59,7 @@ PROGRAMS: dict[str, Program] = {
     "dprint": runs("--list-different", "check target*"),
     "trunk": runs("--release --dist=write", "=build target*"),
     "sbt": runs(r"-v -no-colors -Dsbt.color=word -Dsbt.ci=true --no-colors --batch -batch --supershell=false", _SBT),
-    "lein": runs("", "test|check|eastwood|kibit|cloverage|bikeshed|compile|deps|version ~[\\w-]+\\.[\\w.-]+*"),
+    "lein": runs("", "test|check|eastwood|kibit|cloverage|bikeshed|compile|deps|version ~:only|:unit|:integration|:all|[\\w-]+\\.[\\w.-]+*"),
     "rebar3": runs("-v -c --check --cover --verbose --suite=data --module=word --dir=target --readable=word", "ct|eunit|dialyzer|compile|xref|lint|fmt|cover|proper|edoc|tree"),
     "mill": runs(r"-j:num -i --no-server --disable-ticker", r"~(__|[\w.]+)\.(test|compile|checkFormat)(\.testLocal)?"),
     "scalafmt": only_checks("--check --test --list --diff --quiet --non-interactive", "--check", "--test", "--list"),

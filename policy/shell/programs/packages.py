@@ -45,6 +45,9 @@ _QUIET = frozenset(
         "--prefer-offline",
         "--foreground-scripts",
         "--ignore-scripts",
+        "-T",
+        "-B",
+        "--top-level",
     }
 )
 _LOOKS = {
@@ -68,9 +71,10 @@ def node(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> N
     if first is None:
         _bare(name, walk, queue or words)
         return
-    _harm(walk.record, name, first)
+    if [word.text for word in queue] != ["dedupe", "--check"]:
+        _harm(walk.record, name, first)
     if first in ("run", "run-script", "rum", "task"):
-        _script(walk, queue[1:], scope)
+        _script(walk, _filtered(walk, queue[1:], scope), scope)
     elif first in _STANDARD and not (name == "bun" and first in ("build", "test")):
         _script(walk, [Word(("test" if first in ("t", "tst") else first,), first), *queue[1:]], scope)
     elif first in _LOOKS[name].split("|"):
@@ -79,6 +83,8 @@ def node(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> N
         walk.classify(walk, queue, [], scope, text)
     elif name != "npm" and not (name == "bun" and first == "build") and tests_or_builds(walk.record, first):
         _script(walk, queue, scope)
+    elif name == "yarn" and [word.text for word in queue] == ["dedupe", "--check"]:
+        walk.record.say("check", SAYS)
     elif name != "bun" and first == "exec" and _runner(queue[1:]):
         walk.classify(walk, _runner(queue[1:]), [], scope, text)
     else:
@@ -101,10 +107,14 @@ def deno(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     toolchain(SUBCOMMANDS["deno"], walk, words, scope, text)
 
 
+# Linters of texts and interfaces that come as packages too.
+_RUN_BY_NPX = BINARIES | {"markdownlint", "markdownlint-cli2", "spectral", "redocly", "ajv", "swagger-cli", "mmdc"}
+
+
 def _runner(words: list[Word]) -> list[Word]:
     """What a package manager runs from beside the project's code, where it is known to be there for that."""
     rest = [word for word in words if word.text not in ("--", "--no", "--no-install", "--offline")]
-    return rest if rest and rest[0].text in BINARIES else []
+    return rest if rest and rest[0].text in _RUN_BY_NPX else []
 
 
 def _bare(name: str, walk: Walk, words: list[Word]) -> None:
@@ -208,6 +218,11 @@ def _look(walk: Walk, queue: list[Word], scope: Scope) -> None:
     )
 
 
+def _filtered(walk: Walk, words: list[Word], scope: Scope) -> list[Word]:
+    """pnpm run --filter web test: what stands before the subcommand may stand behind it."""
+    return _placed("pnpm", walk, words, scope) if words and (words[0].text or "").startswith(_PLACING) else words
+
+
 def npx(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """Only what the project keeps beside its code: everything else would be fetched."""
     rest = _runner(words)
@@ -231,4 +246,5 @@ SPECIAL: dict[str, Judge] = {
     "bun": bun,
     "deno": deno,
     "npx": npx,
+    "bunx": npx,
 }

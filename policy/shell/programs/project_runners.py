@@ -160,7 +160,7 @@ def php(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     if first in ("--version", "-v", "-V", "-m", "--ini") and len(queue) == 1:
         walk.record.say("compute", "Prints a version or help.")
     elif first in ("-l", "--syntax-check") and len(queue) == 2:
-        if any(place.where != "inside" for place in each_place(queue[1], scope)):
+        if any(place.where not in ("inside", "stream") for place in each_place(queue[1], scope)):
             raise NotKnown("it looks outside the workspace")
         walk.record.say("check", SAYS)
     elif vendored and vendored[3] in PHP and scope.cwds == ("",):

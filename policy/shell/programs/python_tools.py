@@ -128,7 +128,9 @@ def tox(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         for at, word in enumerate(words)
         if not (at and words[at - 1].text == "-p" and word.text in ("auto", "all"))
     ]
-    used = examine(runs(_TOX, "run|p|run-parallel|l|list|r|config"), queue, walk.record, scope)
+    at = next((at for at, word in enumerate(queue) if word.text == "--"), len(queue))
+    examine(PYTEST, queue[at + 1 :], walk.record, scope)
+    used = examine(runs(_TOX, "run|p|run-parallel|l|list|r|config"), queue[:at], walk.record, scope)
     for word in used.flags.get("-e", []):
         if word is not None:
             environments(walk.record, word)

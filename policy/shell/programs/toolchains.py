@@ -7,7 +7,7 @@ import re
 
 from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, examine, take
-from policy.shell.programs import python_tools
+from policy.shell.programs import native_tools, python_tools
 from policy.shell.programs.checks import only_checks, runs
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk
@@ -67,6 +67,7 @@ SUBCOMMANDS: dict[str, dict[str, Program]] = {
         "test": runs("--trace --stale --failed --cover --seed=num --only=data --exclude=data --include=data --max-failures=num --warnings-as-errors --slowest=num --color --no-color --formatter=word --partitions=num --raise --all-warnings --export-coverage=word --no-start --no-deps-check --no-compile --umbrella"),
         "compile": runs("--warnings-as-errors --force --all-warnings --no-deps-check --verbose --profile=time"), "format": only_checks("--check-formatted --dry-run --check-equivalent", "--check-formatted", "--dry-run"),
         "credo": runs("--strict -a --all --format=word --min-priority=word -C:word --mute-exit-status --only=data --ignore=data --verbose", "list|suggest|info|diff target*"), "dialyzer": runs("--format=word --no-check --halt-exit-status --plt --list-unused-filters --quiet --ignore-exit-status"),
+        "deps.unlock": only_checks("--check-unused", "--check-unused"),
         "docs": runs("-f:word --formatter=word -o:write --output=write --warnings-as-errors"), "xref": runs("--format=word --label=word --source=target --sink=target --fail-above=num", "graph|callers|trace|unreachable|deprecated data*"),
         **dict.fromkeys(("deps", "deps.tree", "app.tree", "help", "coveralls", "coveralls.html", "coveralls.json", "coveralls.xml", "doctor", "sobelow", "inch", "hex.info", "phx.routes", "--version", "boundary.spec", "check", "ci", "lint", "quality"), runs("--all --full --raise --summary --config --exit --skip --umbrella --format=word --private --verbose -u --only=word --exclude=word", "word*")),
     },
@@ -101,6 +102,28 @@ def subcommand(table: dict[str, Program], walk: Walk, words: list[Word], scope: 
             take("target", word, walk.record, scope)
 
 
+def in_turn(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """`mix do compile, test`: several subcommands after one another."""
+    if not words or words[0].text != "do":
+        _one(name, walk, words, scope, text)
+        return
+    part: list[Word] = []
+    for word in [*words[1:], Word((",",), ",")]:
+        ends = (word.text or "").endswith(",") or word.text == "+"
+        stripped = (word.text or "?").rstrip(",+")
+        part += [Word((stripped,), word.raw)] if word.text is not None and stripped else [] if ends else [word]
+        if ends and part:
+            _one(name, walk, part, scope, text)
+            part = []
+
+
+def _one(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    if name == "mix":
+        subcommand(SUBCOMMANDS["mix"], walk, words, scope, text)
+    else:
+        examine(native_tools.PROGRAMS[name], words, walk.record, scope)
+
+
 def dotnet(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """Its options also take their values after a colon."""
     opened = [Word(tuple(re.sub(r"^(--[\w-]+):", r"\1=", value) for value in word.values), word.raw) for word in words]
@@ -124,5 +147,7 @@ def go_tests(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 SPECIAL: dict[str, Judge] = {
     **{name: functools.partial(subcommand, table) for name, table in SUBCOMMANDS.items()},
     "dotnet": dotnet,
+    "mix": functools.partial(in_turn, "mix"),
+    "rebar3": functools.partial(in_turn, "rebar3"),
     "gotestsum": go_tests,
 }
