@@ -67,7 +67,7 @@ _HARMLESS: Mapping[str, str] = {
     "LANG": r"[\w.-]+",
     "LC_ALL": r"[\w.-]+",
     "TZ": r"[A-Za-z][\w+-]*(/[A-Za-z][\w+-]*)?",
-    "DEBUG": r"0|1|true|false|",
+    "DEBUG": rf"[\w:*,.{marks.STAR}-]*",
     "VERBOSE": r"0|1|true|false|",
     "NODE_ENV": r"test|development|production",
     "PYTHONUNBUFFERED": r"\w*",
@@ -87,7 +87,8 @@ _HARMLESS: Mapping[str, str] = {
     "GIT_PAGER": r"cat",
     "PAGER": r"cat",
     **dict.fromkeys(
-        ("LOG_LEVEL", "LOGLEVEL", "APP_ENV", "ENVIRONMENT", "RAILS_ENV", "RACK_ENV", "FLASK_ENV"), r"[\w-]*"
+        ("LOG_LEVEL", "LOGLEVEL", "APP_ENV", "ENVIRONMENT", "RAILS_ENV", "RACK_ENV", "FLASK_ENV"),
+        r"(?!prod|live|stag)[\w-]*",
     ),
     **dict.fromkeys(("PORT", "SEED", "TEST", "TESTING", "HEADLESS", "FLASK_DEBUG", "JOBS", "TIMEOUT"), r"[\w.-]*"),
     "DJANGO_SETTINGS_MODULE": r"[A-Za-z]\w*(\.\w+)*",
@@ -147,7 +148,7 @@ _HARMLESS: Mapping[str, str] = {
 }
 # Values too small to name a program or to point anywhere: switches, numbers, the usual names of environments.
 _SMALL = re.compile(
-    r"0|1|true|false|yes|no|on|off|y|n|\d{1,6}|test|testing|tests|ci|dev|development|production|prod|staging|local|debug"
+    r"0|1|true|false|yes|no|on|off|y|n|\d{1,6}|test|testing|tests|ci|dev|development|local|debug"
     r"|info|warn|warning|error|none|all|full|fast|slow|unit|integration|e2e|always|never|auto|release|default|",
     re.IGNORECASE,
 )

@@ -104,6 +104,8 @@ def parse(program: Program, words: list[Word], record: Record, scope: Scope) -> 
                 used.operands += queue
                 break
         elif text == "--":
+            if program.kind == "check" and any(value[:1] == "-" for word in queue for value in word.values):
+                raise NotKnown("it hands options on to another program")
             used.bounded = len(used.operands)
             used.operands += queue
             break
@@ -328,6 +330,8 @@ def _elsewhere(place: paths.Place, record: Record) -> None:
 def _revision(word: Word, record: Record, scope: Scope) -> None:
     """What git takes: revisions, ranges, paths, or a path in a revision."""
     for value in word.values:
+        if value == marks.SLUG:  # the name of a commit
+            continue
         path = value.partition(":")[2] if ":" in value.strip(":") else value
         for cwd in scope.cwds:
             _revision_place(paths.place(path, cwd, scope.root), word, record)

@@ -21,7 +21,8 @@ _NUMBERS = frozenset({"$?", "$#", "$$", *(f"${{PIPESTATUS[{at}]}}" for at in ran
 _NAME = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TRIMMED = re.compile(r"\$\{([A-Za-z_]\w*)(%%?|##?|/|//|\^\^?|,,?)([^$`(){}]*)\}")
 _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*):?([-+?])([\w./ :,@%+-]*)\}")
-_LENGTH = re.compile(r"\$\{#([A-Za-z_]\w*)\}")
+_LENGTH = re.compile(r"\$\{#([A-Za-z_]\w*)(\[[@*]\])?\}")
+_ELEMENT = re.compile(r"\$\{([A-Za-z_]\w*)\[(\d+|[@*])\]\}")
 _ARITHMETIC_TESTS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _TEST_FLAGS = frozenset(f"-{letter}" for letter in "bcdefghknoprstuwxzGLNOS")
 _ACTED_UPON = frozenset("<>()|&;\n")
@@ -59,7 +60,7 @@ def _modified(walk: Walk, node: Node, text: str, scope: Scope) -> Values:
     if found:
         values = _look_up(walk, found[1], scope)
         return MANY if found[2] != "-" or marks.MANY in values else tuple(dict.fromkeys((*values, found[3])))
-    found = _TRIMMED.fullmatch(text)
+    found = _TRIMMED.fullmatch(text) or _ELEMENT.fullmatch(text)
     if found:
         _look_up(walk, found[1], scope)
         return MANY

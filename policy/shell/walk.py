@@ -164,21 +164,29 @@ class Walk:
             self.assignment(child, scope)
 
     def assigned(self, node: Node, scope: Scope) -> tuple[str, Values]:
-        """Name and values of one assignment; an array or an element of one is not judged."""
+        """Name and values of one assignment; an element of an array is not judged."""
         target, operator = node.children[0], node.children[1]
         name = self.source.of(target)
-        if (
-            target.type != "variable_name"
-            or self.source.foreign(node.start_byte, node.start_byte + len(name))
-            or any(child.type == "array" for child in node.children)
-        ):
+        if target.type != "variable_name" or self.source.foreign(node.start_byte, node.start_byte + len(name)):
             self.strange(node, scope)
             return name, MANY
+        if any(child.type == "array" for child in node.children):
+            return name, self._array(node, scope)
         if len(node.children) == 2:
             return name, ("",)
         words = self.between(node.children[2].start_byte, node.end_byte, scope, quoted=True)
         values = words[0].values if len(words) == 1 else MANY
         return name, values if operator.type == "=" else MANY
+
+    def _array(self, node: Node, scope: Scope) -> Values:
+        """Its elements are looked at and then forgotten; an index of one's own would be calculated."""
+        elements = node.children[2].children[1:-1] if len(node.children) == 3 else []
+        if node.children[1].type != "=" or any(self.source.of(element).startswith("[") for element in elements):
+            self.strange(node, scope)
+        for element in elements:
+            if element.type not in _SILENT:
+                self.words(element, scope)
+        return MANY
 
     def declaration(self, node: Node, scope: Scope) -> None:
         keyword = self.source.of(node.children[0])

@@ -7,17 +7,22 @@ from tests.policy import corpus
 from tests.policy.judging import judge
 
 
-@pytest.mark.parametrize("line", corpus.everyday())
-def test_everyday_work_asks_nobody(line):
-    verdict = judge(line)
-    assert (verdict.verdict, [reason.message for reason in verdict.reasons])[0] == "allow", verdict.reasons
-    assert verdict.risk in ("low", "medium")
+# Thousands of lines: one test each would cost more than judging them.
+def test_everyday_work_asks_nobody():
+    verdicts = [(line, judge(line)) for line in corpus.everyday()]
+    asked = {line: verdict.reasons for line, verdict in verdicts if verdict.verdict != "allow"}
+    assert asked == {}
+    assert [line for line, verdict in verdicts if verdict.risk not in ("low", "medium")] == []
 
 
-@pytest.mark.parametrize(("least", "line"), corpus.unsafe())
-def test_an_unsafe_line_never_runs_unseen(least, line):
-    verdict = judge(line)
-    assert VERDICTS.index(verdict.verdict) >= VERDICTS.index(least), verdict.reasons
+def test_an_unsafe_line_never_runs_unseen():
+    verdicts = [(line, least, judge(line)) for least, line in corpus.unsafe()]
+    milder = {line: found for line, least, found in verdicts if _rank(found.verdict) < _rank(least)}
+    assert milder == {}
+
+
+def _rank(verdict):
+    return VERDICTS.index(verdict)
 
 
 @pytest.mark.parametrize(

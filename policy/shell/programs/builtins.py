@@ -94,8 +94,18 @@ def export(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     raise NotKnown("it changes the environment")
 
 
+def read_lines(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """mapfile without a callback: one array of the line's own."""
+    used = examine(Program("-t -n:num -s:num -d:data", "name"), words, walk.record, scope)
+    name = used.operands[0].text or "" if used.operands else ""
+    if not settable(name, scope.environment):
+        raise NotKnown("it sets a variable that programs act upon")
+    scope.variables[name] = MANY
+    walk.record.say("compute", "Reads lines of its input.")
+
+
 def function_control(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
-    examine(Program(operands="num"), words, walk.record, scope)
+    examine(Program(operands="data", loose=True), words, walk.record, scope)
     walk.record.say("compute", "Ends or goes on.")
 
 
@@ -120,6 +130,8 @@ SPECIAL: dict[str, Judge] = {
     "popd": pop_folder,
     "set": set_options,
     "read": read_variable,
+    "mapfile": read_lines,
+    "readarray": read_lines,
     "exit": function_control,
     "return": function_control,
     "break": function_control,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.programs import native_tools
 from policy.shell.programs.checks import SAYS, runs
 from policy.shell.programs.names import tests_or_builds
 from policy.shell.scope import Scope
@@ -52,6 +53,14 @@ def _source(word: Word, walk: Walk, scope: Scope) -> None:
         raise NotKnown(f"{word.raw} is not an option known to be harmless")
     take("target", word, walk.record, scope)
     take("read", word, walk.record, scope)
+
+
+def clang_tidy(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """What follows -- is the compiler's."""
+    at = next((at for at, word in enumerate(words) if word.text == "--"), len(words))
+    examine(native_tools.PROGRAMS["clang-tidy"], words[:at], walk.record, scope)
+    if words[at + 1 :]:
+        c_compiler(walk, words[at + 1 :], scope, text)
 
 
 _JAVAC = "-d:write -g -nowarn -Werror -parameters -verbose -deprecation -encoding:word --release=num -source:word -target:word --source=word --target=word -sourcepath:target -Xlint -Xdoclint -version --version --enable-preview -h:write -s:write"
@@ -146,6 +155,7 @@ def xcodebuild(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 
 SPECIAL: dict[str, Judge] = {
     **dict.fromkeys(("gcc", "g++", "cc", "c++", "clang", "clang++"), c_compiler),
+    "clang-tidy": clang_tidy,
     "javac": javac,
     "cmake": cmake,
     "meson": meson,

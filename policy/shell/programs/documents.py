@@ -76,7 +76,6 @@ PROGRAMS: dict[str, Program] = {
     "ec": runs("-v -verbose -exclude=data --exclude=data -no-color -dry-run -format=word"),
     "checkmake": runs(r"--config=~checkmake\.ini --format=data"),
     "mbake": runs("--check", "validate target*"),
-    "just": Program("-l --list --summary --version", "", "read", "Lists the project's recipes."),
     "buf": runs(r"--error-format=word --path=target --exclude-path=target --config=~buf\.ya?ml -o:write --output=write --disable-symlinks -v --debug --as-file-descriptor-set --exit-code -d --diff", "lint|build|ls-files target*"),
     "protolint": runs("--reporter=word -v -config_dir_path=target", "=lint target*"),
     "spectral": runs(r"-r:~\.spectral\.(ya?ml|json|js) --ruleset=~\.spectral\.(ya?ml|json|js) -f:word --format=word -F:word --fail-severity=word -q --quiet -v -D --display-only-failures --fail-on-unmatched-globs -o:write --output=write", "=lint target*"),

@@ -146,6 +146,23 @@ def _archive(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
             take("write" if used.has("-c", "--create") else "read", archive, walk.record, scope)
 
 
+def _pack(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """Packs a file beside itself and keeps it, or prints what it packs; unpacking writes what the archive says."""
+    used = examine(
+        Program("-c -k -t -l -v -q -n -f -# -9 -T:num --stdout --keep --test --list --best --fast", "data*"),
+        words,
+        walk.record,
+        scope,
+    )
+    if not used.has("-c", "-k", "-t", "-l", "--stdout", "--keep", "--test", "--list"):
+        walk.record.say("delete", "Replaces the file by its packed form.")
+    for word in used.operands:
+        take("read", word, walk.record, scope)
+        if used.has("-k", "--keep"):
+            take("write", Word(tuple(f"{value}.gz" for value in word.values), word.raw), walk.record, scope)
+    walk.record.say("read", "Reads inside the workspace.")
+
+
 _COPY = """-a -b -d -f -i -L -n -P -p -r -R -s? -t:write -T -u -v -x --archive --force --no-clobber --recursive --update --verbose --preserve[=word]
     --no-dereference --dereference --parents --target-directory=write --no-target-directory --no-preserve=word""".replace(
     " -s?", ""
@@ -162,6 +179,7 @@ PROGRAMS: dict[str, Program] = {
     "rmdir": Program("-p -v --parents --verbose --ignore-fail-on-non-empty", check=_remove, loose=True),
     "truncate": Program("-s:data -c -r:list -o --size=data --no-create", check=_truncate),
     "mktemp": Program("-d -u -q", "", "scratch", "Makes a temporary file.", output=""),
+    "zip": Program("-r -q -v -X -j -D -9 -1 -0 -u -x:data -i:data --recurse-paths --quiet --exclude=data", "write read*", "write", "Writes inside the workspace.", first_flags=False),
     "zipinfo": Program("-1 -l -s", "read", "read", "Reads inside the workspace."),
     "zcat": Program("", "read*", "read", "Reads inside the workspace."),
     "sync": Program("", "", "compute", "Waits for the disk."),
@@ -174,4 +192,5 @@ SPECIAL: dict[str, Judge] = {
     "chgrp": _permissions,
     "dd": _disk_copy,
     "tar": _archive,
+    **dict.fromkeys(("gzip", "bzip2", "xz", "zstd"), _pack),
 }

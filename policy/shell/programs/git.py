@@ -148,6 +148,7 @@ _SUBCOMMANDS: dict[str, Program] = {
     "ls-files": Program("-c -d -m -o -i -s -t -u -v -z -x:data --cached --deleted --modified --others --ignored --stage --unmerged --exclude-standard --exclude=data --full-name --error-unmatch --directory --eol --format=data --abbrev[=num] --recurse-submodules --killed --no-empty-directory", "revision*", "read", _READS, output="listing"),
     "ls-tree": _revisions("-d -r -t -l -z --name-only --name-status --full-name --full-tree --long --abbrev[=num] --format=data --object-only"),
     "describe": _revisions("--tags --all --always --long --abbrev=num --dirty[=word] --broken --contains --exact-match --match=data --exclude=data --first-parent --candidates=num"),
+    "merge-tree": _revisions("--write-tree --name-only --messages --no-messages -z --allow-unrelated-histories"),
     "merge-base": _revisions("-a --all --is-ancestor --octopus --independent --fork-point"),
     "cat-file": _revisions("-p -t -s -e --batch-check --batch"),
     "name-rev": _revisions("--name-only --tags --all --always --refs=data"),
@@ -215,6 +216,8 @@ def _printed(name: str, used: Used) -> str:
     if name in ("diff", "show", "log", "diff-tree") and used.has("--name-only"):
         return "listing"
     if name == "rev-parse" and used.operands and not used.has("--abbrev-ref", "--symbolic-full-name", "--git-path"):
+        return "slug"
+    if name == "merge-base" and not used.has("-a", "--all", "--is-ancestor", "--independent"):
         return "slug"
     if name == "rev-list" and used.has("--count"):
         return "number"

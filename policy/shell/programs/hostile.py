@@ -39,7 +39,7 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "history": ("git-filter-repo bfg git-filter-branch", "Rewrites history or discards recorded work"),
     "process": ("kill renice disown jobs-kill", "Signals processes"),
     "exhaustion": ("stress stress-ng fork-bomb memtester", "Exhausts the machine"),
-    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rackup foreman overmind honcho tmuxinator ld as rustc kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc zip gzip gunzip bzip2 bunzip2 xz unxz zstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
+    "code": ("vim vi nvim nano emacs ed ex pico joe micro code subl open xdg-open start less more most man info watchexec nodemon pm2 supervisord forever gunicorn uvicorn flask celery rackup foreman overmind honcho tmuxinator ld as rustc kotlinc ghc ocaml tcc m4 envsubst xelatex pdflatex latex lualatex convert magick ffmpeg ffprobe gs pandoc gunzip bunzip2 unxz unzstd 7z 7za rar unrar cpio ar jar patch install split csplit rename prename mmv", "Runs a program whose effects are not judged"),
 }  # fmt: skip
 NAMED: dict[str, tuple[str, str]] = {
     name: (kind, f"{says}: {name}.") for kind, (names, says) in _GROUPS.items() for name in names.split()
@@ -116,7 +116,9 @@ _COMPILED = {
 }
 # Of programs that else do more: what only looks.
 _TERRAFORM = {
-    "fmt": only_checks("-check -recursive -diff -no-color -list=true|false -write=false", "-check"),
+    "fmt": only_checks(
+        "-check[=true] -recursive[=true] -diff[=true] -no-color -list=true|false -write=false", "-check"
+    ),
     "validate": runs("-no-color -json -no-tests", "target", clusters=False),
     "version": runs("-json", clusters=False),
 }
@@ -127,7 +129,8 @@ _LOOKS: dict[str, dict[str, Program]] = {
     "terragrunt": {"hclfmt": only_checks("--terragrunt-check --check", "--terragrunt-check", "--check")},
     "packer": {"fmt": only_checks("-check -diff -recursive", "-check"), "version": runs()},
     "nomad": {"fmt": only_checks("-check -recursive", "-check"), "version": runs()},
-    "helm": {"lint": runs("--strict --quiet --with-subcharts -f:target --values=target --kube-version=word --debug"), **_VERSION},
+    "helm": {"lint": runs("--strict --quiet --with-subcharts -f:target --values=target --kube-version=word --debug"), "template": runs("-f:target --values=target --namespace=word -n:word --debug --set=data --set-string=data --include-crds --kube-version=word -s:data --show-only=data --skip-tests", "~(\\.|charts?|helm|deploy|infra)(/[\\w.-]+)*/?|[\\w-]+ ~(\\.|charts?|helm|deploy|infra)(/[\\w-][\\w.-]*)*/?"), **_VERSION},
+    "dotnet": {"tool": runs("-g --global --local", "=list")},
     "kubectl": _VERSION,
     "kustomize": _VERSION,
     "gh": {"version": runs()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from policy.shell import marks, paths
+from policy.shell import marks
 from policy.shell.grammar import NotKnown, Program, Used, examine, take
 from policy.shell.programs import python_tools
 from policy.shell.programs.checks import SAYS as _SAYS
@@ -150,7 +150,16 @@ def _manage(walk: Walk, word: Word, words: list[Word], scope: Scope) -> None:
         examine(_MANAGE[name], words, walk.record, scope)
     elif name == "makemigrations" and {"--check", "--dry-run"} & {word.text for word in words}:
         examine(
-            Program("--check --dry-run -v:num --noinput", "name*", "check", _SAYS, runs=True), words, walk.record, scope
+            Program(
+                "--check --dry-run -v:num --noinput --settings=~[\\w.]*(settings|test|ci)[\\w.]*",
+                "name*",
+                "check",
+                _SAYS,
+                runs=True,
+            ),
+            words,
+            walk.record,
+            scope,
         )
     elif name in ("flush", "sqlflush", "reset_db", "dbshell", "migrate", "loaddata"):
         walk.record.say("database", f"Changes a database with manage.py {name}.")
@@ -262,16 +271,11 @@ def other(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     first = words[0].text if words else None
     if first in ("--version", "-v", "-version", "-V", "--help") and len(words) == 1:
         walk.record.say("compute", "Prints a version or help.")
+    elif program_of(text) == "ruby" and first in ("-c", "-wc", "-cw"):
+        examine(Program("", "target*", "check", _SAYS, found=True), words[1:], walk.record, scope)
     elif program_of(text) == "ruby" and _ruby_test(words):
         take("target", words[-1], walk.record, scope)
         walk.record.say("check", _SAYS)
-    elif (
-        first in ("-c", "-l")
-        and len(words) == 2
-        and paths.place(words[1].values[0], scope.cwds[0], scope.root).where == "inside"
-        and program_of(text) == "ruby"
-    ):
-        walk.record.say("check" if first == "-c" else "code", _SAYS)
     else:
         code(walk, words, scope, text)
 
@@ -302,7 +306,7 @@ SPECIAL: dict[str, Judge] = {
     **dict.fromkeys(("python", "python3", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python2", "pypy3"), python),
     "./manage.py": manage,
     **dict.fromkeys(("node", "nodejs"), node),
-    **dict.fromkeys(("perl", "ruby", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "bc", "dc", "ipython", "jupyter"), functools.partial(other)),
+    **dict.fromkeys(("perl", "ruby", "lua", "tclsh", "Rscript", "R", "julia", "java", "groovy", "scala", "elixir", "erl", "ghci", "runghc", "osascript", "pwsh", "powershell", "irb", "ts-node", "tsx", "swipl", "guile", "racket", "sbcl", "dc", "ipython", "jupyter"), functools.partial(other)),
     "source": source,
     ".": source,
 }  # fmt: skip

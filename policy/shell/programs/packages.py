@@ -107,6 +107,17 @@ def deno(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     toolchain(SUBCOMMANDS["deno"], walk, words, scope, text)
 
 
+# Packages whose program goes by another name.
+_SCOPED = {
+    "@biomejs/biome": "biome",
+    "@redocly/cli": "redocly",
+    "@stoplight/spectral-cli": "spectral",
+    "@commitlint/cli": "commitlint",
+    "@11ty/eleventy": "eleventy",
+    "@angular/cli": "ng",
+    "@playwright/test": "playwright",
+    "@arethetypeswrong/cli": "attw",
+}
 # Linters of texts and interfaces that come as packages too.
 _RUN_BY_NPX = BINARIES | {"markdownlint", "markdownlint-cli2", "spectral", "redocly", "ajv", "swagger-cli", "mmdc"}
 
@@ -114,6 +125,8 @@ _RUN_BY_NPX = BINARIES | {"markdownlint", "markdownlint-cli2", "spectral", "redo
 def _runner(words: list[Word]) -> list[Word]:
     """What a package manager runs from beside the project's code, where it is known to be there for that."""
     rest = [word for word in words if word.text not in ("--", "--no", "--no-install", "--offline")]
+    if rest and rest[0].text in _SCOPED:
+        rest[0] = Word((_SCOPED[rest[0].text],), rest[0].raw)
     return rest if rest and rest[0].text in _RUN_BY_NPX else []
 
 

@@ -47,7 +47,7 @@ _LOOKS = {
     "rye": "list|show|--version|version",
 }
 _BEFORE_RUN = "-q --quiet -v -n --no-ansi --ansi --no-interaction --color=word"
-_RUN = "--frozen --locked --no-sync --offline --isolated --no-dev --dev --all-extras --all-groups --all-packages --group=word --extra=word --only-group=word --no-group=word --package=word -p:~(python|pypy|cpython)?@?\\d[\\d.]*t? --python=~(python|pypy|cpython)?@?\\d[\\d.]*t? -q --quiet -v --exact --no-progress -s --module -m"  # fmt: skip
+_RUN = "--frozen --locked --no-project --no-sync --offline --isolated --no-dev --dev --all-extras --all-groups --all-packages --group=word --extra=word --only-group=word --no-group=word --package=word -p:~(python|pypy|cpython)?@?\\d[\\d.]*t? --python=~(python|pypy|cpython)?@?\\d[\\d.]*t? -q --quiet -v --exact --no-progress -s --module -m"  # fmt: skip
 
 
 def managed(manager: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:

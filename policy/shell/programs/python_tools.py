@@ -6,8 +6,10 @@ names of a project's settings are known.
 
 from __future__ import annotations
 
+import dataclasses
+
 from policy.shell.grammar import NotKnown, Program, Used, examine, take_operands
-from policy.shell.programs.checks import SAYS, only_checks, runs
+from policy.shell.programs.checks import PATH, SAYS, only_checks, runs
 from policy.shell.programs.names import environments
 from policy.shell.record import Record
 from policy.shell.scope import Scope
@@ -122,6 +124,10 @@ _TOX = "-q -qq -v -vv -vvv -r -l -a -e:data -f:data -m:data -p[=word] --parallel
 _NOX = "-s:data -l -r -R -e:data -k:data -t:data -p:word -v --session=data --sessions=data --list --reuse-existing-virtualenvs --no-install --stop-on-first-error --tags=data --version --error-on-missing-interpreters --error-on-external-run --python=word --pythons=word --no-venv --force-color --non-interactive --report=write"
 
 
+# What follows -- may become a command of its own, so only what pytest would take and paths by their look.
+_HANDED_ON = dataclasses.replace(PYTEST, operands=f"~{PATH}*")
+
+
 def tox(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     queue = [
         word
@@ -129,7 +135,7 @@ def tox(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         if not (at and words[at - 1].text == "-p" and word.text in ("auto", "all"))
     ]
     at = next((at for at, word in enumerate(queue) if word.text == "--"), len(queue))
-    examine(PYTEST, queue[at + 1 :], walk.record, scope)
+    examine(_HANDED_ON, queue[at + 1 :], walk.record, scope)
     used = examine(runs(_TOX, "run|p|run-parallel|l|list|r|config"), queue[:at], walk.record, scope)
     for word in used.flags.get("-e", []):
         if word is not None:

@@ -293,6 +293,11 @@ PROGRAMS: dict[str, Program] = {
     "numfmt": Program("--to=word --from=word --format=data --suffix=word --padding=num --field=data", "data*", "compute", "Prints numbers."),
     "ps": Program("-e -f -ef -A -a", "aux|ax|a|x", "compute", "Lists processes."),
     "unzip": Program("-l -v -t -q -Z -1", check=_lists),
+    **{name: Program("-c -h -H -i -l -n -o -v -w -E -F -e:data -m:num", "data read*", "read", "Reads inside the workspace.") for name in ("zgrep", "bzgrep", "xzgrep")},
+    **{name: Program("", "read*", "read", "Reads inside the workspace.") for name in ("bzcat", "xzcat", "zstdcat")},
+    "lscpu": Program("-e -p -J", "", "compute", "Prints the machine's state."),
+    "lsb_release": Program("-a -s -d -r -c -i -cs -rs -ds -is", "", "compute", "Prints the system's name."),
+    "bc": Program("-l -q -s --mathlib --quiet", "read*", "compute", "Calculates."),
     "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
     "cloc": Program("--by-file --quiet --json --csv --vcs=word --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace."),
 }  # fmt: skip

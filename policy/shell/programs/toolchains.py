@@ -22,25 +22,27 @@ _CARGO_COVERAGE = (
     + _CARGO_TEST
     + " --lcov --html --json --text --cobertura --codecov --summary-only --output-path=write --output-dir=write --ignore-filename-regex=data --fail-under-lines=num --no-report --doctests --branch --no-clean --out=word -o:word --engine=word --timeout=num -t:num --ignore-tests --exclude-files=data --skip-clean --line --fail-under=num --run-types=word --no-cfg-coverage"
 )
-_GO = "-v -n -race -short -cover -count:num -count=num -run:data -run=data -bench:data -bench=data -benchtime:word -benchtime=word -benchmem -timeout:word -timeout=word -parallel:num -parallel=num -p:num -p=num -json -failfast -shuffle:word -shuffle=word -cpu:word -cpu=word -tags:word -tags=word -mod:readonly|vendor -mod=readonly|vendor -coverprofile:write -coverprofile=write -covermode:word -covermode=word -coverpkg:word -coverpkg=word -trimpath -list:data -list=data -skip:data -skip=data -o:write -o=write -a -asan -msan -vet:off -vet=off -fuzztime=word -buildvcs=true|false|auto -buildmode=word -pgo=off|auto"
+_GO = "-v -n -race -short -cover -count:num -count=num -run:data -run=data -bench:data -bench=data -benchtime:word -benchtime=word -benchmem -timeout:word -timeout=word -parallel:num -parallel=num -p:num -p=num -json -failfast -shuffle:word -shuffle=word -cpu:word -cpu=word -tags:~[\\w\\s,]+ -tags=~[\\w\\s,]+ -mod:readonly|vendor -mod=readonly|vendor -coverprofile:write -coverprofile=write -covermode:word -covermode=word -coverpkg:word -coverpkg=word -trimpath -list:data -list=data -skip:data -skip=data -o:write -o=write -a -asan -msan -vet:off -vet=off -fuzztime=word -buildvcs=true|false|auto -buildmode=word -pgo=off|auto"
 _GO_LINKED = r" -ldflags=~(\s|-s|-w|-X\s+'?[\w./-]+=[\w.:+-]*'?)* -ldflags:~(\s|-s|-w|-X\s+'?[\w./-]+=[\w.:+-]*'?)* -gcflags=~(all=)?(-N|-l|-m|-e|\s)* -gcflags:~(all=)?(-N|-l|-m|-e|\s)*"
 # Packages of the module; another module's path would be fetched.
 _GO_PACKAGES = r"~(\.\.\.|\.(/[\w-][\w.-]*)*(/|/\.\.\.)?|[A-Za-z_][\w-]*(/[\w-][\w.-]*)*(/\.\.\.)?|[\w/-]+\.go)*"
-_DOTNET = r"-c:word --configuration=word --no-build --no-restore --no-dependencies -v:word --verbosity=word --filter=data --nologo -nologo --framework=word -f:word --collect=data --blame --blame-hang --blame-hang-timeout=word --blame-crash -t --list-tests --verify-no-changes --no-incremental --include=target --exclude=target -l:~(trx|console|html|junit|GitHubActions|nunit|xunit)(;[\w=.;{}-]+)* --logger=~(trx|console|html|junit|GitHubActions|nunit|xunit)(;[\w=.;{}-]+)* --results-directory=write -r:word --runtime=word --arch=word --os=word -o:write --output=write --no-self-contained -warnaserror -maxcpucount -m -p:~(CollectCoverage|TreatWarningsAsErrors|Configuration|Version|PackageVersion|ContinuousIntegrationBuild|Coverlet\w*|WarningLevel|RunAnalyzers\w*|Platform|Deterministic|UseSharedCompilation|EnforceCodeStyleInBuild|TargetFramework|GenerateDocumentationFile|NoWarn|WarningsAsErrors|Threshold\w*)=[\w.-]* --severity=word --diagnostics=word --report=write --tl[=word] --interactive=false --include-symbols --include-source --version-suffix=word -graph"
+_DOTNET = r"-c:word --configuration=word --no-build --no-restore --no-dependencies -v:word --verbosity=word --filter=data --nologo -nologo --framework=word -f:word --collect=data --blame --blame-hang --blame-hang-timeout=word --blame-crash -t --list-tests --verify-no-changes --no-incremental --include=target --exclude=target -l:~(trx|console|html|junit|GitHubActions|nunit|xunit)(;[\w=.;{}-]+)* --logger=~(trx|console|html|junit|GitHubActions|nunit|xunit)(;[\w=.;{}-]+)* --results-directory=write -r:word --runtime=word --arch=word --os=word -o:write --output=write --no-self-contained -warnaserror -maxcpucount -m --settings=~([\w-]+/)*[\w.-]*\.?runsettings -s:~([\w-]+/)*[\w.-]*\.?runsettings -p:~(CollectCoverage|TreatWarningsAsErrors|Configuration|Version|PackageVersion|ContinuousIntegrationBuild|Coverlet\w*|WarningLevel|RunAnalyzers\w*|Platform|Deterministic|UseSharedCompilation|EnforceCodeStyleInBuild|TargetFramework|GenerateDocumentationFile|NoWarn|WarningsAsErrors|Threshold\w*)=[\w.-]* --severity=word --diagnostics=word --report=write --tl[=word] --interactive=false --include-symbols --include-source --version-suffix=word -graph"
 _DART = "--coverage --no-pub -r:word --reporter=word --name=data -n:data --plain-name=data --machine --concurrency=num -j:num --tags=data -t:data --exclude-tags=data -x:data --fatal-infos --no-fatal-infos --fatal-warnings --no-fatal-warnings --write=write --test-randomize-ordering-seed=word --dart-define=data --file-reporter=data --timeout=word --chain-stack-traces -p:word --platform=word"
 _SWIFT = "-v -q --parallel --num-workers=num --filter=data --skip=data --enable-code-coverage -c:debug|release --configuration=debug|release --build-tests --target=word --product=word -j:num --jobs=num --disable-automatic-resolution --skip-update --sanitize=word --xunit-output=write --enable-test-discovery --static-swift-stdlib --arch=word --show-bin-path --package-path=target -Xswiftc:-warnings-as-errors|-enable-testing|-strict-concurrency=complete --quiet --traits=word --explicit-target-dependency-import-check=word"
 
 SUBCOMMANDS: dict[str, dict[str, Program]] = {
     **python_tools.SUBCOMMANDS,
     "cargo": {
-        **dict.fromkeys(("build", "b", "check", "c", "doc", "metadata", "tree", "verify-project", "locate-project", "pkgid", "version", "hack", "semver-checks", "read-manifest"), runs(_CARGO, "data*")),
+        **dict.fromkeys(("build", "b", "check", "c", "doc", "metadata", "tree", "verify-project", "locate-project", "pkgid", "version", "semver-checks", "read-manifest"), runs(_CARGO, "data*")),
         **dict.fromkeys(("test", "t", "bench"), runs(_CARGO + _CARGO_TEST, "data*")),
-        "clippy": runs(_CARGO + " --no-deps -D:~[\\w:-]+ -W:~[\\w:-]+ -A:~[\\w:-]+ -F:~[\\w:-]+ --deny=word --warn=word --allow=word", "data*"),
+        "clippy": runs(_CARGO + " --no-deps -D:~[\\w:-]+ -W:~[\\w:-]+ -A:~[\\w:-]+ --deny=word --warn=word --allow=word", "data*"),
         "fmt": only_checks("--all --check -q --quiet -p:word --message-format=word -v --verbose -l --package=word --edition=num --color=word", "--check"),
         "nextest": runs(_CARGO + " -E:data --filter-expr=data --retries=num --no-capture --run-ignored=word --partition=word --test-threads=word --failure-output=word --success-output=word --status-level=word --final-status-level=word --no-tests=word --hide-progress-bar -P:word --fail-fast", "run|list|show-config data*"),
         **dict.fromkeys(("llvm-cov", "tarpaulin"), runs(_CARGO_COVERAGE, "test|nextest|report|show-env data*")),
         "deny": runs("--all-features --workspace --locked --offline --exclude=word --log-level=word -L:word --hide-inclusion-graph --color=word --format=word --show-stats -s -A:word -D:word -W:word", "check|list word*"),
-        **dict.fromkeys(("machete", "udeps", "geiger", "bloat", "sort", "spellcheck", "doc2readme", "rdme", "readme", "msrv", "about", "public-api", "careful", "mutants", "criterion"), runs("--check -c --workspace -w --with-metadata --all-targets --all-features --grouped -g --release --crates -n:num --skip-ignored-paths", "check|test|verify|list target*")),
+        **dict.fromkeys(("machete", "udeps", "geiger", "public-api"), runs("--all-targets --all-features --with-metadata --workspace -q")),
+        "sort": only_checks("--check -c --workspace -w --grouped -g --check-format", "--check", "-c"),
+        "hack": runs(_CARGO + " -D:~[\\w:-]+", "check|test|build|clippy|doc data*"),
         "miri": runs(_CARGO + _CARGO_TEST + "", "test|setup data*"),
         "help": runs("", "word*"),
     },
@@ -104,6 +106,8 @@ def subcommand(table: dict[str, Program], walk: Walk, words: list[Word], scope: 
 
 def in_turn(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """`mix do compile, test`: several subcommands after one another."""
+    if [word.text for word in words[:2]] == ["as", "test"]:
+        words = words[2:]
     if not words or words[0].text != "do":
         _one(name, walk, words, scope, text)
         return
@@ -125,10 +129,16 @@ def _one(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> N
 
 
 def dotnet(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
-    """Its options also take their values after a colon."""
-    opened = [Word(tuple(re.sub(r"^(--[\w-]+):", r"\1=", value) for value in word.values), word.raw) for word in words]
+    """Its options also take their values after a colon; what follows -- are settings of the test host."""
+    if any(word.text == "--" for word in words):
+        raise NotKnown("it hands words on to the test host")
+    opened = [Word(tuple(_in_dashes(value) for value in word.values), word.raw) for word in words]
     parted = [part for word in opened for part in _property(word)]
     subcommand(SUBCOMMANDS["dotnet"], walk, parted, scope, text)
+
+
+def _in_dashes(text: str) -> str:
+    return re.sub(r"^(--[\w-]+):", r"\1=", re.sub(r"^/(?=(warnaserror|nologo|m|maxcpucount)$)", "-", text))
 
 
 def _property(word: Word) -> list[Word]:

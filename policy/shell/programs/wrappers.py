@@ -195,6 +195,8 @@ def arguments(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     given = {"paths": marks.FOUND, "listing": marks.LISTED}.get(walk.feed, marks.MANY)
     filled = [Word((given,), word.raw) if marks.FOUND in word.values else word for word in filled]
     walk.classify(walk, filled, [], scope, text)
+    if filled[0].text == "npx" and len(filled) > 1:
+        filled = filled[1:]
     if filled[0].text not in _READERS and not _checks(filled[0].text):
         raise NotKnown(f"{filled[0].raw} is given names that nobody has seen")
 
