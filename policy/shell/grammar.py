@@ -6,7 +6,7 @@ count as unknown. Tables are written in a small notation:
     -v --all         an option alone           -n:num --max=num   an option with a value (joined or next)
     --color[=data]   a value only after =      -#                 -5 as head and tail take it
 
-Kinds of values: data, num, word, read, list, write, delete, built (a folder it empties first), a shape (~ and a
+Kinds of values: data, num, word, tag, read, list, write, delete, built (a folder it empties first), a shape (~ and a
 pattern), or the allowed words themselves (text|json; =text where a kind has that name or where an operand may not be
 missing).
 Operands are a sequence of kinds; one of them may repeat (`data read*`).
@@ -32,6 +32,7 @@ _BUILT = re.compile(
     r"|javadoc|docs?-(build|dist|html)|\.next|\.output|storybook|storybook-static|test-results|playwright-report|public_html"
     r"|dist-\w+|build-\w+)|docs?/(api|reference|generated)"
 )
+_TAG = re.compile(rf"[\w,@+{marks.NUMBER}{marks.SLUG}-]*")
 _COUNT = re.compile(r"-\d+")
 _TOKEN = re.compile(r"(--?[\w#?@.+-]*)(?:(\[=)([^\]]*)\]|[:=](.*))?")
 
@@ -255,6 +256,12 @@ def _name(word: Word, record: Record, scope: Scope) -> None:
         raise NotKnown(f"{word.raw} is a path")
 
 
+def _tag(word: Word, record: Record, scope: Scope) -> None:
+    """A name that the program knows itself: no path, so no file of the line's own choice."""
+    if not all(_TAG.fullmatch(value) for value in word.values):
+        raise NotKnown(f"{word.raw} is not a plain name")
+
+
 def _plain(word: Word, record: Record, scope: Scope) -> None:
     """Handed on to another program, so it may be no option of that one."""
     if any(not value or value[:1] in marks.MAYBE_FLAG or value[0] == "-" for value in word.values):
@@ -350,6 +357,7 @@ _KINDS: dict[str, Callable[[Word, Record, Scope], None]] = {
     "num": _number,
     "word": _word,
     "name": _name,
+    "tag": _tag,
     "read": _read,
     "search": _search,
     "sample": _sample,

@@ -218,7 +218,7 @@ def _names_harm(walk: Walk, word: Word) -> None:
             walk.record.say(kind, f"Runs code that {what}.")
 
 
-_NODE_VALUE = r"process\.(version|versions\.\w+|platform|arch)|require\((['\"])\./(package|lerna|tsconfig|composer)(\.json)?\2\)(\.[A-Za-z_]\w*)+"
+_NODE_VALUE = r"process\.(version|versions\.\w+|platform|arch)|require\((['\"])\./(package|lerna|tsconfig|composer)\.json\2\)(\.[A-Za-z_]\w*)+"
 _NODE_PRINTS = re.compile(rf"{_NODE_VALUE}|console\.log\(({_NODE_VALUE.replace('2', '7')})\);?")
 
 

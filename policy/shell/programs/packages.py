@@ -211,7 +211,7 @@ def _script(walk: Walk, words: list[Word], scope: Scope) -> None:
     arguments = [word for word in queue[1:] if word.text != "--"]
     flags = (
         NODE_TEST
-        + " -w:name --workspace=name --workspaces -ws --filter=name --noEmit --check --ext=word --mode=word --prod --configuration=word --if-present --headless"
+        + " -w:name --workspace=name --workspaces -ws --noEmit --check --ext=word --mode=word --prod --configuration=word --if-present --headless"
     )
     examine(Program(flags, "target*", "check", SAYS, runs=True, found=True), arguments, walk.record, scope)
 

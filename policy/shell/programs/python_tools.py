@@ -25,7 +25,7 @@ def _module(used: Used, record: Record, scope: Scope) -> None:
 
 _SETTINGS = r"~(pytest\.ini|pyproject\.toml|setup\.cfg|tox\.ini)"
 PYTEST = runs(
-    r"""-q -v -x -s -l -k:data -m:data -n:word -r:word -W:name -p:~no:\w+|xdist|pytest_cov|pytest_django|pytest_asyncio|pytest_mock|pytester|randomly
+    r"""-q -v -x -s -l -k:data -m:data -n:word -r:tag -W:~(error|ignore|default|always|once|module)(:[^:]*(:((pytest|django\.utils\.deprecation)\.)?\w*)?)? -p:~no:\w+|xdist|pytest_cov|pytest_django|pytest_asyncio|pytest_mock|pytester|randomly
     --quiet --verbose --exitfirst --capture=word --showlocals --tb=word --maxfail=num --lf --last-failed --ff --failed-first --nf --new-first --sw --stepwise --durations=num --durations-min=num
     --co --collect-only --cov[=target] --cov-report=report --cov-fail-under=num --cov-branch --cov-append --no-cov --junitxml=write --junit-xml=write --color=word --no-header --no-summary --ignore=target --ignore-glob=data
     --deselect=target --strict-markers --strict-config --strict --timeout=num --timeout-method=word --reruns=num --reruns-delay=num --disable-warnings --disable-pytest-warnings --import-mode=word --doctest-modules --asyncio-mode=word
@@ -41,10 +41,10 @@ PYTEST = runs(
     + _SETTINGS
     + r" -o:~(log_cli|log_cli_level|log_level|asyncio_mode|xfail_strict|console_output_style|junit_family|junit_suite_name|timeout|faulthandler_timeout)=\w* --override-ini=~(log_cli|log_cli_level|log_level|asyncio_mode|xfail_strict|console_output_style|junit_family|timeout)=\w*"
 )
-_MYPY = """--strict --ignore-missing-imports --no-incremental --show-error-codes --pretty --no-error-summary --follow-imports=word --python-version=word --platform=word --warn-unused-ignores --warn-return-any
+_MYPY = """--strict --ignore-missing-imports --no-incremental --show-error-codes --pretty --no-error-summary --follow-imports=word --python-version=word --platform=tag --warn-unused-ignores --warn-return-any
     --disallow-untyped-defs --check-untyped-defs --namespace-packages --explicit-package-bases --no-color-output --color-output -p:word -m:word -v --version --exclude=data --show-column-numbers --no-implicit-optional --txt-report=write
     --html-report=write --junit-xml=write --no-namespace-packages --show-traceback --scripts-are-modules --allow-untyped-defs --disable-error-code=word --enable-error-code=word --any-exprs-report=write"""
-_RUFF_CHECK = r"""-q -v -s --quiet --verbose --silent --no-fix --select=word --ignore=word --extend-select=word --extend-ignore=word --statistics --output-format=word --no-cache --show-files --show-settings --exit-zero --preview --no-preview --diff
+_RUFF_CHECK = r"""-q -v -s --quiet --verbose --silent --no-fix --select=word --ignore=word --extend-select=word --extend-ignore=word --statistics --output-format=tag --no-cache --show-files --show-settings --exit-zero --preview --no-preview --diff
     --target-version=word --line-length=num --exclude=data --extend-exclude=data --force-exclude --per-file-ignores=data --respect-gitignore --show-fixes --exit-non-zero-on-fix --output-file=write -o:write --isolated --color=word
     --config=~(\.?ruff|pyproject)\.toml --unfixable=word --no-respect-gitignore --extension=word --ignore-noqa --max-violations=num"""
 
@@ -55,27 +55,27 @@ PROGRAMS: dict[str, Program] = {
     "pyright": runs(r"-p:~\.|pyrightconfig\.json|pyproject\.toml --project=~\.|pyrightconfig\.json|pyproject\.toml --verifytypes=word --ignoreexternal --outputjson --stats --verbose --warnings --pythonversion=word --pythonplatform=word --level=word --version --skipunannotated --threads=num"),
     "basedpyright": runs(r"-p:~\.|pyproject\.toml --outputjson --outputjson --stats --verbose --warnings --level=word --version"),
     "pyre": runs("", "check"),
-    "flake8": runs(r"--config=~\.flake8|setup\.cfg|tox\.ini --max-doc-length=num --extend-exclude=data --docstring-convention=word --indent-size=num --no-show-source -q -v -j:num --max-line-length=num --max-complexity=num --ignore=word --select=word --extend-ignore=word --extend-select=word --exclude=data --count --statistics --show-source --format=word --per-file-ignores=data --exit-zero --version --benchmark --color=word --isolated --filename=data --doctests"),
+    "flake8": runs(r"--config=~\.flake8|setup\.cfg|tox\.ini --max-doc-length=num --extend-exclude=data --docstring-convention=word --indent-size=num --no-show-source -q -v -j:num --max-line-length=num --max-complexity=num --ignore=word --select=word --extend-ignore=word --extend-select=word --exclude=data --count --statistics --show-source --format=tag --per-file-ignores=data --exit-zero --version --benchmark --color=word --isolated --filename=data --doctests"),
     "pycodestyle": runs("--max-line-length=num --ignore=word --select=word --exclude=data --statistics --count --show-source"),
     "pydocstyle": runs(r"--config=~setup\.cfg|pyproject\.toml|tox\.ini --add-ignore=word --add-select=word -e --convention=word --select=word --ignore=word --count --match=data -s -v"),
     "pyflakes": runs("--version"),
-    "pylint": runs(r"--rcfile=~\.pylintrc|pylintrc|pyproject\.toml|setup\.cfg --disable-all --good-names=data --ignore-paths=data --max-args=num -s:word -v --load-plugins=~(pylint_\w+|pylint\.extensions\.\w+)(,(pylint_\w+|pylint\.extensions\.\w+))* -E -j:num -d:word -e:word -r:word -f:text|json|json2|colorized|parseable|github --errors-only --jobs=num --disable=word --enable=word --output-format=text|json|json2|colorized|parseable|github --reports=word --score=word --fail-under=num --fail-on=word --recursive=word --ignore=word --max-line-length=num --persistent=word --version --exit-zero --py-version=word --ignore-patterns=data --msg-template=data --verbose"),
-    "black": only_checks(r"--config=~pyproject\.toml --target-version=word --extend-exclude=data --required-version=word --skip-magic-trailing-comma -C --check --diff -q -v -l:num -t:word -S --quiet --verbose --line-length=num --target-version=word --color --no-color --fast --safe --exclude=data --extend-exclude=data --include=data --skip-string-normalization --version --workers=num -W:num --preview --force-exclude=data", "--check", "--diff", "--version"),
-    "isort": only_checks(r"--settings-file=~pyproject\.toml|setup\.cfg|\.isort\.cfg --src=target --multi-line=num -m:num --trailing-comma -j:num --jobs=num -p:word --check-only --df --known-local-folder=word --settings-path=~\. --check --check-only -c --diff -q -v --profile=word --quiet --verbose --line-length=num -l:num --skip=data --skip-glob=data --version --version-number --atomic --show-files --gitignore --filter-files", "--check", "--check-only", "-c", "--version", "--diff"),
+    "pylint": runs(r"--rcfile=~\.pylintrc|pylintrc|pyproject\.toml|setup\.cfg --disable-all --good-names=data --ignore-paths=data --max-args=num -s:word -v --load-plugins=~(pylint_\w+|pylint\.extensions\.\w+)(,(pylint_\w+|pylint\.extensions\.\w+))* -E -j:num -d:word -e:word -r:tag -f:text|json|json2|colorized|parseable|github --errors-only --jobs=num --disable=word --enable=word --output-format=text|json|json2|colorized|parseable|github --reports=word --score=word --fail-under=num --fail-on=word --recursive=word --ignore=word --max-line-length=num --persistent=word --version --exit-zero --py-version=word --ignore-patterns=data --msg-template=data --verbose"),
+    "black": only_checks(r"--config=~pyproject\.toml --target-version=word --extend-exclude=data --required-version=word --skip-magic-trailing-comma -C --check --diff -q -v -l:num -t:tag -S --quiet --verbose --line-length=num --target-version=word --color --no-color --fast --safe --exclude=data --extend-exclude=data --include=data --skip-string-normalization --version --workers=num -W:num --preview --force-exclude=data", "--check", "--diff", "--version"),
+    "isort": only_checks(r"--settings-file=~pyproject\.toml|setup\.cfg|\.isort\.cfg --src=target --multi-line=num -m:num --trailing-comma -j:num --jobs=num -p:word --check-only --df --known-local-folder=word --settings-path=~\. --check --check-only -c --diff -q -v --profile=tag --quiet --verbose --line-length=num -l:num --skip=data --skip-glob=data --version --version-number --atomic --show-files --gitignore --filter-files", "--check", "--check-only", "-c", "--version", "--diff"),
     "autopep8": only_checks("--diff -r -d --exit-code --max-line-length=num --recursive", "--diff", "-d"),
     "yapf": only_checks("-d -r --diff --recursive -q --quiet", "-d", "--diff", "-q", "--quiet"),
-    "bandit": runs(r"-c:~pyproject\.toml|bandit\.ya?ml|\.bandit\.ya?ml|\.bandit -ll -lll -iii -ii -b:read --configfile=~pyproject\.toml|bandit\.ya?ml --ini=~\.bandit|tox\.ini|setup\.cfg -o:write --output=write --baseline=read -r -q -l -i -v -f:word -x:data -s:word -t:word --recursive --quiet --format=word --severity-level=word --confidence-level=word --exclude=data --skip=word --exit-zero -n:num"),
+    "bandit": runs(r"-c:~pyproject\.toml|bandit\.ya?ml|\.bandit\.ya?ml|\.bandit -ll -lll -iii -ii -b:read --configfile=~pyproject\.toml|bandit\.ya?ml --ini=~\.bandit|tox\.ini|setup\.cfg -o:write --output=write --baseline=read -r -q -l -i -v -f:tag -x:data -s:word -t:tag --recursive --quiet --format=tag --severity-level=word --confidence-level=word --exclude=data --skip=word --exit-zero -n:num"),
     "vulture": runs(r"--config=~pyproject\.toml --ignore-decorators=data --min-confidence=num --exclude=data --sort-by-size --ignore-names=data -v --verbose"),
     "radon": runs("-na -nd -s -O:write -i:data -a -s -nc -nb -j -n:word -e:data -i:data --min=word --average --show-complexity --total-average", "cc|mi|raw|hal target*"),
-    "xenon": runs("--max-absolute=word --max-modules=word --max-average=word -a:word -m:word -b:word"),
+    "xenon": runs("--max-absolute=word --max-modules=word --max-average=word -a:word -m:word -b:tag"),
     "interrogate": runs(r"-c:~pyproject\.toml -I -M -n -P -s -e:data --ignore-init-method --ignore-init-module --ignore-module -vv -v -q -i -m -p -f:num --fail-under=num --verbose[=num] --quiet"),
     "codespell": runs(r"--check-filenames --check-hidden -H -f --toml=~pyproject\.toml --config=~setup\.cfg|\.codespellrc --ignore-words=read -I:read --uri-ignore-words-list=data --exclude-file=read -x:read -q:num -L:data -S:data --skip=data --ignore-words-list=data --count --quiet-level=num"),
     "lint-imports": runs(r"--config=~\.importlinter|setup\.cfg|pyproject\.toml --contract=word --verbose --no-cache --show-timings"),
-    "djlint": only_checks(r"--configuration=~pyproject\.toml --check --lint --quiet --profile=word --extension=word --ignore=word", "--check", "--lint"),
-    "pre-commit": runs(r"-c:~\.pre-commit-config\.ya?ml --config=~\.pre-commit-config\.ya?ml -s:word -o:word --source=word --origin=word -a -v --all-files --files=target --verbose --show-diff-on-failure --from-ref=word --to-ref=word --hook-stage=word --color=word", "run plain*"),
+    "djlint": only_checks(r"--configuration=~pyproject\.toml --check --lint --quiet --profile=tag --extension=word --ignore=word", "--check", "--lint"),
+    "pre-commit": runs(r"-c:~\.pre-commit-config\.ya?ml --config=~\.pre-commit-config\.ya?ml -s:word -o:tag --source=word --origin=word -a -v --all-files --files=target --verbose --show-diff-on-failure --from-ref=word --to-ref=word --hook-stage=word --color=word", "run plain*"),
     "refurb": runs("--quiet --ignore=word --enable=word --python-version=word"),
     "pyupgrade": only_checks("--version", "--version"),
-    "vermin": runs("-q -t:word --target=word --no-tips --violations --backport=word --eval-annotations --no-parse-comments"),
+    "vermin": runs("-q -t:tag --target=tag --no-tips --violations --backport=word --eval-annotations --no-parse-comments"),
     "deptry": runs("--ignore=word --extend-exclude=data --exclude=data --known-first-party=word --json-output=write -o:write"),
     "pyroma": runs("--min=num -n:num"),
     "check-manifest": runs("-v --verbose --ignore=data"),
@@ -83,14 +83,14 @@ PROGRAMS: dict[str, Program] = {
     "blacken-docs": only_checks("--check", "--check"),
     "ssort": only_checks("--check --diff", "--check"),
     "pytype": runs(r"-j:word -k --keep-going --config=~setup\.cfg|pyproject\.toml|pytype\.cfg -d:word --disable=word -V:word"),
-    "ty": runs("--python-version=word --output-format=word --exit-zero --error-on-warning -q -v", "check target*"),
-    "pyrefly": runs("--python-version=word --output-format=word", "check target*"),
-    "behave": runs("--tags=data -t:data --format=word -f:word --no-capture --stop --junit --junit-directory=write -k --no-color --dry-run --name=data -n:data"),
+    "ty": runs("--python-version=word --output-format=tag --exit-zero --error-on-warning -q -v", "check target*"),
+    "pyrefly": runs("--python-version=word --output-format=tag", "check target*"),
+    "behave": runs("--tags=data -t:data --format=tag -f:tag --no-capture --stop --junit --junit-directory=write -k --no-color --dry-run --name=data -n:data"),
     "robot": runs("--outputdir=write -d:write --include=data -i:data --exclude=data -e:data --name=data --test=data -t:data --suite=data -s:data --loglevel=word -L:word --variable=data -v:data --dryrun --xunit=write -x:write"),
     "green": runs("-v -vv -q -p:data -r --run-coverage --processes=num"),
     "nose2": runs("-v -s:target -t:target --with-coverage -F"),
     "stestr": runs("--concurrency=num --serial --slowest", "run|last|list data*"),
-    "lizard": runs("-C:num -L:num -a:num -l:word -w -x:data -T:word -i:num"),
+    "lizard": runs("-C:num -L:num -a:num -l:word -w -x:data -T:tag -i:num"),
     "complexipy": runs("-mx:num -q"),
     "slotscheck": runs("-v -m:word --verbose"),
     "validate-pyproject": runs(),
@@ -102,13 +102,13 @@ PROGRAMS: dict[str, Program] = {
 SUBCOMMANDS: dict[str, dict[str, Program]] = {
     "ruff": {
         "check": runs(_RUFF_CHECK),
-        "format": only_checks(r"--check --diff -q -v --quiet --verbose --line-length=num --target-version=word --exclude=data --no-cache --preview --force-exclude --config=~(\.?ruff|pyproject)\.toml --output-format=word --extend-exclude=data --isolated", "--check", "--diff"),
-        "rule": runs("--all --output-format=word", "word"),
+        "format": only_checks(r"--check --diff -q -v --quiet --verbose --line-length=num --target-version=word --exclude=data --no-cache --preview --force-exclude --config=~(\.?ruff|pyproject)\.toml --output-format=tag --extend-exclude=data --isolated", "--check", "--diff"),
+        "rule": runs("--all --output-format=tag", "word"),
         **dict.fromkeys(("linter", "--version", "version"), runs()),
     },
     "coverage": {
         "run": Program(r"-m:pytest|unittest|tests -a -p -q -v -x --branch --source=word --omit=data --include=data --append --parallel-mode --rcfile=~\.coveragerc|pyproject\.toml|setup\.cfg|tox\.ini --data-file=write --concurrency=word --timid", "target*", "check", SAYS, runs=True, check=_module),
-        "report": runs(r"-m -i --show-missing --skip-covered --skip-empty --fail-under=num --omit=data --include=data --sort=word --precision=num --format=word --rcfile=~\.coveragerc|pyproject\.toml|setup\.cfg|tox\.ini"),
+        "report": runs(r"-m -i --show-missing --skip-covered --skip-empty --fail-under=num --omit=data --include=data --sort=word --precision=num --format=tag --rcfile=~\.coveragerc|pyproject\.toml|setup\.cfg|tox\.ini"),
         "html": runs("-q -i -d:write --directory=write --skip-covered --skip-empty --show-contexts --title=data --omit=data --include=data"),
         "xml": runs("-q -i -o:write --omit=data --include=data --fail-under=num"),
         "json": runs("-q -o:write --pretty-print --fail-under=num"),
