@@ -11,7 +11,8 @@ import re
 from policy.shell import marks, paths
 from policy.shell.environment import harmless, settable
 from policy.shell.facts import CommandFacts
-from policy.shell.grammar import NotKnown, Used, examine
+from policy.shell.grammar import Used, examine
+from policy.shell.kinds import NotKnown
 from policy.shell.programs import hostile, project_runners
 from policy.shell.programs.registry import KNOWN, SPECIAL
 from policy.shell.programs.web_tools import BINARIES
@@ -80,7 +81,9 @@ def _known(walk: Walk, program: str, words: list[Word], scope: Scope, text: str)
 
 
 def _handed_on(walk: Walk, program: str, used: Used) -> str:
-    """A filter between a list of files and its reader leaves a list of files."""
+    """A filter between a list of files and its reader leaves a list of files; wc of its input prints a number."""
+    if program == "wc" and not used.operands and len(used.flags) == 1:
+        return "number"
     patterns = _FILTERS.get(program)
     plain = patterns is not None and len(used.operands) == patterns and used.flags.keys() <= _FILTERING
     return walk.feed if plain and walk.feed in ("paths", "listing") else ""

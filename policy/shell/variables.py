@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import tree_sitter
 
 from policy.shell import arithmetic, marks
-from policy.shell.environment import SECRET_NAME, harmless, settable
+from policy.shell.environment import SECRET_NAME
 from policy.shell.scope import MANY, Scope, Values
 from policy.shell.source import Source
 
@@ -67,22 +67,6 @@ def _modified(walk: Walk, node: Node, text: str, scope: Scope) -> Values:
     walk.unknown(node, "Uses an expansion that is not judged here")
     walk.search(node, scope)
     return MANY
-
-
-def declare(walk: Walk, keyword: str, node: Node, scope: Scope) -> None:
-    name, values = walk.assigned(node, scope)
-    if keyword != "export":
-        walk.assignment(node, scope)
-        return
-    export(walk, name, values, scope)
-    scope.variables[name] = values
-
-
-def export(walk: Walk, name: str, values: Values, scope: Scope) -> None:
-    """Programs see it from now on: only what is known to be harmless, or a plain name of the line's own."""
-    own = name.islower() and settable(name, scope.environment)
-    if not own and not all(harmless(name, value) for value in values):
-        walk.record.say("environment", f"Exports {name}, which programs may act upon.")
 
 
 def widen(source: Source, node: Node, scope: Scope) -> None:

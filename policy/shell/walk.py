@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tree_sitter
 
-from policy.shell import arithmetic, branches, heredocs, marks, redirects, variables
-from policy.shell.environment import settable
+from policy.shell import arithmetic, assignments, branches, heredocs, marks, redirects, variables
 from policy.shell.record import Record
 from policy.shell.redirects import empties
 from policy.shell.scope import MANY, Scope, Values
@@ -140,7 +139,7 @@ class Walk:
         self.search(node, scope)
         return False
 
-    # Definitions, declarations, assignments
+    # Definitions
 
     def function(self, node: Node, scope: Scope) -> None:
         name = self.source.of(node.children[1 if node.children[0].type == "function" else 0])
@@ -150,66 +149,6 @@ class Walk:
         inside = scope.copy()
         inside.cwds, inside.variables = (None,), {}
         self.each((child for child in node.children if child.type == "compound_statement"), inside)
-
-    def assignment(self, node: Node, scope: Scope) -> None:
-        name, values = self.assigned(node, scope)
-        if settable(name, scope.environment):
-            scope.variables[name] = values
-        else:
-            self.record.say("environment", f"Sets {name}, which programs act upon.")
-            scope.variables[name] = MANY
-
-    def assignments(self, node: Node, scope: Scope) -> None:
-        for child in node.children:
-            self.assignment(child, scope)
-
-    def assigned(self, node: Node, scope: Scope) -> tuple[str, Values]:
-        """Name and values of one assignment; an element of an array is not judged."""
-        target, operator = node.children[0], node.children[1]
-        name = self.source.of(target)
-        if target.type != "variable_name" or self.source.foreign(node.start_byte, node.start_byte + len(name)):
-            self.strange(node, scope)
-            return name, MANY
-        if any(child.type == "array" for child in node.children):
-            return name, self._array(node, scope)
-        if len(node.children) == 2:
-            return name, ("",)
-        words = self.between(node.children[2].start_byte, node.end_byte, scope, quoted=True)
-        values = words[0].values if len(words) == 1 else MANY
-        return name, values if operator.type == "=" else MANY
-
-    def _array(self, node: Node, scope: Scope) -> Values:
-        """Its elements are looked at and then forgotten; an index of one's own would be calculated."""
-        elements = node.children[2].children[1:-1] if len(node.children) == 3 else []
-        if node.children[1].type != "=" or any(self.source.of(element).startswith("[") for element in elements):
-            self.strange(node, scope)
-        for element in elements:
-            if element.type not in _SILENT:
-                self.words(element, scope)
-        return MANY
-
-    def declaration(self, node: Node, scope: Scope) -> None:
-        keyword = self.source.of(node.children[0])
-        if keyword not in ("export", "local", "readonly", "declare", "typeset"):
-            self.strange(node, scope)
-            return
-        if len(node.children) == 1:
-            self.record.say("environment_read", "Prints variables that may hold secrets.")
-        for child in node.children[1:]:
-            if child.type == "variable_assignment":
-                variables.declare(self, keyword, child, scope)
-            elif child.type not in ("variable_name", *_SILENT) or keyword != "export":
-                self.strange(node, scope)
-            elif child.type == "variable_name":
-                name = self.source.of(child)
-                variables.export(self, name, scope.look_up(name), scope)
-
-    def unset(self, node: Node, scope: Scope) -> None:
-        for child in node.children[1:]:
-            name = self.source.of(child)
-            if child.type != "variable_name" or not settable(name, scope.environment):
-                self.record.say("environment", f"Unsets {name}, which programs may act upon.")
-            scope.variables[name] = MANY
 
     # Commands
 
@@ -254,7 +193,7 @@ class Walk:
         prefix: list[tuple[str, Values]] = []
         for child in node.children:
             if child.type == "variable_assignment":
-                prefix.append(self.assigned(child, scope))
+                prefix.append(assignments.assigned(self, child, scope))
             elif child.type in _REDIRECTS:
                 words += self.redirect(child, scope)
             else:
@@ -373,9 +312,9 @@ _HANDLERS: dict[str, Callable[[Walk, Node, Scope], Scope | None]] = {
     "for_statement": branches.for_each,
     "c_style_for_statement": branches.counting,
     "function_definition": Walk.function,
-    "variable_assignment": Walk.assignment,
-    "variable_assignments": Walk.assignments,
-    "declaration_command": Walk.declaration,
-    "unset_command": Walk.unset,
+    "variable_assignment": assignments.assignment,
+    "variable_assignments": assignments.several,
+    "declaration_command": assignments.declaration,
+    "unset_command": assignments.unset,
     "test_command": Walk.test,
 }

@@ -9,7 +9,8 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, examine
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown
 from policy.shell.programs.checks import SAYS, runs
 from policy.shell.programs.names import tests_or_builds
 from policy.shell.scope import Scope
@@ -25,7 +26,7 @@ _MAVEN = "-q -B -e -U -o -V -am -amd -X -T:word -pl:data --projects=data -P:word
 _MAVEN_PROPERTY = re.compile(
     r"-D[\w.-]*[sS]kip[\w.-]*(=(true|false))?|-D[a-z][\w.-]*=(true|false|\d[\w.-]*)|-D(failIfNoTests|verbose|ci|quick|noDocs)"
 )
-_CHECK = r"(test|check|lint|verify|validate|compile|assemble|build|ktlint|detekt|spotless|checkstyle|pmd|spotbugs|findbugs|jacoco|javadoc|dokka|kover|animalsniffer|cpd|errorprone|api|forbiddenApis|license|sonarlint|jmh|integration|functional|unit|e2e|dependency(Insight|Updates)?|dependencies|tasks|projects|properties|help|classes|testClasses|jar|bootJar|war|shadowJar|package|model|components|buildEnvironment|processResources|doc|docs|test)"
+_CHECK = r"(test|check|lint|verify|validate|compile|assemble|build|ktlint|detekt|spotless|checkstyle|pmd|spotbugs|findbugs|jacoco|javadoc|dokka|kover|animalsniffer|cpd|errorprone|api|forbiddenApis|license|sonarlint|jmh|integration|functional|unit|e2e|bundle|dependency(Insight|Updates)?|dependencies|tasks|projects|properties|help|classes|testClasses|jar|bootJar|war|shadowJar|package|model|components|buildEnvironment|processResources|doc|docs|test)"
 _TASK = re.compile(rf":?([\w-]+:)*(clean|{_CHECK}([A-Z]\w*)?|\w+(Test|Tests|Check|Lint|Classes|UnitTest|Jar))")
 _TASK_REACHES = re.compile(
     r"[pP]ublish|[dD]eploy|[uU]pload|[iI]nstall|[dD]ocker|[iI]mage|[pP]ush|[pP]romote|[eE]xec|[rR]un[A-Z]|[aA]pply|[fF]ormat$|connected|[uU]pdate|[mM]igrate|[fF]lyway|[lL]iquibase|[sS]ign|Apply$|Baseline$|Dump$"
@@ -34,9 +35,11 @@ _PHASES = "clean validate initialize compile process-classes process-resources g
 _GOALS = "checkstyle:check checkstyle:checkstyle spotless:check pmd:check pmd:cpd-check pmd:pmd spotbugs:check spotbugs:spotbugs jacoco:report jacoco:check jacoco:prepare-agent jacoco:report-aggregate javadoc:javadoc javadoc:jar javadoc:aggregate source:jar dependency:tree dependency:analyze dependency:list enforcer:enforce surefire:test surefire-report:report failsafe:integration-test failsafe:verify compiler:compile compiler:testCompile resources:resources formatter:validate license:check impsort:check sortpom:verify fmt:check ktlint:check detekt:check kotlin:compile animal-sniffer:check revapi:check japicmp:cmp forbiddenapis:check help:active-profiles help:describe clean:clean jar:jar war:war rat:check apache-rat:check modernizer:modernizer xml:validate pitest:mutationCoverage versions:help quarkus:build spring-boot:help com.diffplug.spotless:spotless-maven-plugin:check org.apache.rat:apache-rat-plugin:check scala:compile antlr4:antlr4 protobuf:compile sortpom:check cobertura:check findbugs:check"
 _MAVEN_GOALS = frozenset((_PHASES + " " + _GOALS).split())
 _MAKE_VARIABLES = re.compile(
-    r"(V|VERBOSE|CI|DEBUG|Q|COVERAGE|RACE|SHORT|PARALLEL|JOBS|COLOR|WERROR|OPENMP|FAST|STRICT|TESTS?|BUILD_TYPE|MODE|SPHINXOPTS|TIMEOUT|O|ARCH|PROFILE)=(\d{0,4}|y|n|yes|no|true|false|on|off|release|debug|Release|Debug|short|unit|-W|-n|-W -n|all)"
+    r"(V|VERBOSE|CI|DEBUG|Q|COVERAGE|RACE|SHORT|PARALLEL|JOBS|COLOR|WERROR|OPENMP|FAST|STRICT|TESTS?|BUILD_TYPE|MODE|SPHINXOPTS|TIMEOUT|O|ARCH|PROFILE)"
+    r"=(\d{0,4}|y|n|yes|no|true|false|on|off|release|debug|Release|Debug|short|unit|-W|-n|-W -n|all)"
+    r"|(VERSION|TAG|COMMIT|REVISION)=[\w.+-]+|(GOOS|GOARCH|PLATFORM)=\w+"
 )
-_MAKE = "-j[=num] -k -s -B -i -n -w -O -q -r -R -l[=num] -C:target --jobs[=num] --keep-going --silent --quiet --always-make --dry-run --no-print-directory --print-directory --output-sync[=word] --directory=target --version -v -d --trace --just-print --question --no-builtin-rules --warn-undefined-variables --load-average[=num] -p --print-data-base --ignore-errors -S --recon -h --help"
+_MAKE = "-j[=num] -k -s -B -i -n -w -O -q -r -R -l[=num] -C:target --jobs[=num] --keep-going --silent --quiet --always-make --dry-run --no-print-directory --print-directory --output-sync[=word] --directory=target --version -v -d --trace --just-print --question --no-builtin-rules --warn-undefined-variables --load-average[=num] -p --print-data-base --ignore-errors -S -f:~(GNUm|M|m)akefile --file=~(GNUm|M|m)akefile --recon -h --help"
 
 
 def make(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:

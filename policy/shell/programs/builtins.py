@@ -6,13 +6,14 @@ import re
 
 from policy.shell import marks
 from policy.shell.environment import settable
-from policy.shell.grammar import NotKnown, Program, examine
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown
 from policy.shell.record import each_place
 from policy.shell.scope import MANY, Scope
 from policy.shell.walk import Judge, Walk
 from policy.shell.words import Word
 
-_OPTIONS = re.compile(r"[-+][eunxfCv]*o?")
+_OPTIONS = re.compile(r"[-+][eunxfCvET]*o?")
 _OPTION_NAMES = frozenset({"pipefail", "errexit", "nounset", "xtrace", "noglob", "noclobber", "verbose"})
 
 
@@ -79,6 +80,8 @@ def read_variable(walk: Walk, words: list[Word], scope: Scope, text: str) -> Non
     used = examine(Program("-r -s -n:num -d:data -t:num -p:data", "name*", loose=False), words, walk.record, scope)
     for word in used.operands:
         name = word.text or ""
+        if name == "_":  # the usual name for what nobody wants
+            continue
         if not settable(name, scope.environment):
             raise NotKnown(f"it sets {word.raw}")
         scope.variables[name] = _LINES.get(walk.feed, MANY) if len(used.operands) == 1 else MANY

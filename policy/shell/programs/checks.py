@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, take_operands
+from policy.shell.grammar import Program, Used, take_operands
+from policy.shell.kinds import NotKnown
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 

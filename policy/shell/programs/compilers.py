@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import native_tools
 from policy.shell.programs.checks import SAYS, runs
 from policy.shell.programs.names import tests_or_builds
@@ -81,7 +82,7 @@ def javac(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
 _DEFINED = re.compile(
     r"-?D?[A-Za-z_]\w*(:\w+)?=(ON|OFF|on|off|TRUE|FALSE|True|False|true|false|YES|NO|[01]|\d{1,4}(\.\d+)*|Debug|Release|RelWithDebInfo|MinSizeRel|Coverage)"
     r"|-?D?CMAKE_(C|CXX)_COMPILER(:\w+)?=(gcc|g\+\+|cc|c\+\+|clang|clang\+\+)(-\d+)?|-?D?CMAKE_(C|CXX)_COMPILER_LAUNCHER=(ccache|sccache)"
-    r"|-?D?CMAKE_(C|CXX)_FLAGS(_\w+)?(:\w+)?=((-W(?![lap],)[\w=-]+|-O[0-3sg]?|-g|--coverage|-fprofile-arcs|-ftest-coverage|-fsanitize=[\w,]+|-fno-omit-frame-pointer|\s)+)|-?D?CMAKE_CXX_STANDARD=\d\d|-?D?CMAKE_GENERATOR=Ninja"
+    r"|-?D?CMAKE_(C|CXX)_FLAGS(_\w+)?(:\w+)?=((-W(?![lap],)[\w=-]+|-O[0-3sg]?|-g|--coverage|-fprofile-arcs|-ftest-coverage|-fsanitize=[\w,]+|-fno-omit-frame-pointer|\s)+)|-?D?CMAKE_CXX_STANDARD=\d\d|-?D?CMAKE_GENERATOR=Ninja|-?D?CMAKE_INSTALL_PREFIX(:PATH)?=(?!/)(?!.*\.\.)[\w./-]+"
 )  # fmt: skip
 _CMAKE = r"-S:target -B:write -G:~Ninja(\sMulti-Config)?|Unix\sMakefiles -A:word --preset=word --list-presets[=word] -Wno-dev -Wdev -Werror=dev -Wno-error=dev -Wdeprecated -Wno-deprecated --log-level=word --fresh --warn-uninitialized -L -LA -LAH -N"
 _CMAKE_BUILD = "-j[=num] -v --parallel[=num] --target=data -t:data --config=word --verbose --clean-first --preset=word"

@@ -4,7 +4,8 @@ the files it looks at and the folder it builds into.
 
 from __future__ import annotations
 
-from policy.shell.grammar import NotKnown, Program, Used, take_operands
+from policy.shell.grammar import Program, Used, take_operands
+from policy.shell.kinds import NotKnown
 from policy.shell.programs.checks import only_checks, runs
 from policy.shell.record import Record
 from policy.shell.scope import Scope

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, examine, take
+from policy.shell.grammar import Program, Used, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.record import Record, deletes, each_place, empties, reads, writes
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk

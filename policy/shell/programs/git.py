@@ -10,7 +10,8 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, examine, take
+from policy.shell.grammar import Program, Used, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.record import Record, each_place, writes
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk

@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from policy.shell import marks, paths
-from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs.checks import only_checks, runs
 from policy.shell.record import Record, each_place, writes
 from policy.shell.scope import Scope
@@ -140,6 +141,7 @@ _LOOKS: dict[str, dict[str, Program]] = {
     "rustup": {"show": runs("", "active-toolchain|home"), "toolchain": runs("", "=list"), "target": runs("--installed", "=list")},
     "pyenv": {"version": runs(), "versions": runs("--bare")},
     "rbenv": {"version": runs(), "versions": runs("--bare")},
+    "twine": {"check": runs("--strict")},
     "docker": {"--version": runs(), "-v": runs()},
     "brew": {"--version": runs(), "--prefix": runs("", "name")},
     "dpkg": {"--version": runs(), "-l": runs("", "name*"), "-s": runs("", "name*"), "--print-architecture": runs()},

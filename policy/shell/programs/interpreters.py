@@ -6,7 +6,8 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, examine, take
+from policy.shell.grammar import Program, Used, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import python_tools
 from policy.shell.programs.checks import SAYS as _SAYS
 from policy.shell.record import Record, each_place
@@ -63,6 +64,7 @@ _NAMED_OTHERWISE = {
     "sqlfluff": "sqlfluff",
     "reuse": "reuse",
     "nose2": "nose2",
+    "twine": "twine",
 }
 _RUNNERS = frozenset({*python_tools.PROGRAMS, *python_tools.SPECIAL, *python_tools.SUBCOMMANDS, "pip"})  # fmt: skip
 

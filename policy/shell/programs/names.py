@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from policy.shell.grammar import NotKnown
+from policy.shell.kinds import NotKnown
 from policy.shell.record import Record
 from policy.shell.words import Word
 
 _CHECKS = (
     "tests?|testing|lint|linters?|linting|checks?|builds?|all|units?|typechecks?|types?|tsc|mypy|ruff|pytest|flake8|pylint|pyright|eslint|stylelint|prettier|biome|jest|vitest"
-    "|verify|compile|vet|coverage|cov|ci|help|docs?|html|style|styles|spell|spelling|spellcheck|linkcheck|doctor|bench|benchmark|integration|e2e|smoke|validate|validation|qa|quality|static|analyze|analyse|analysis|audit|typing"
+    "|verify|compile|vet|coverage|cov|ci|help|docs?|html|style|styles|spell|spelling|spellcheck|linkcheck|size|doctor|bench|benchmark|integration|e2e|smoke|validate|validation|qa|quality|static|analyze|analyse|analysis|audit|typing"
     "|fast|quick|specs?|rspec|rubocop|clippy|phpstan|phpcs|phpunit|psalm|pest|stan|functional|regression|acceptance|snapshot|a11y|bundle|compilation|unittests?|doctest|doctests|black|isort|bandit|security|pep8|isolated|minimal"
 )
 _WORD = re.compile(_CHECKS)

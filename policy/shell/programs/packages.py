@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import re
 
-from policy.shell.grammar import NotKnown, Program, examine, parse, take
+from policy.shell.grammar import Program, examine, parse
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import hostile
 from policy.shell.programs.checks import SAYS, runs
 from policy.shell.programs.names import tests_or_builds
@@ -211,7 +212,7 @@ def _script(walk: Walk, words: list[Word], scope: Scope) -> None:
     arguments = [word for word in queue[1:] if word.text != "--"]
     flags = (
         NODE_TEST
-        + " -w:name --workspace=name --workspaces -ws --noEmit --check --ext=word --mode=word --prod --configuration=word --if-present --headless"
+        + " -w:name --workspace=name --workspaces -ws --noEmit --check --format=json|stylish|compact|unix|junit|github --ext=word --mode=word --prod --configuration=word --if-present --headless"
     )
     examine(Program(flags, "target*", "check", SAYS, runs=True, found=True), arguments, walk.record, scope)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from policy.shell.grammar import NotKnown, Program, examine, parse, take
+from policy.shell.grammar import Program, examine, parse
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import python_tools, ruby_php_tools
 from policy.shell.programs.checks import SAYS, runs
 from policy.shell.programs.names import tests_or_builds

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from policy.shell.grammar import NotKnown, Program, Used, examine, take_operands
+from policy.shell.grammar import Program, Used, examine, take_operands
+from policy.shell.kinds import NotKnown
 from policy.shell.programs.checks import PATH, SAYS, only_checks, runs
 from policy.shell.programs.names import environments
 from policy.shell.record import Record

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from policy.shell import marks, paths
-from policy.shell.grammar import NotKnown, Program, Used, examine, take, take_operands
+from policy.shell.grammar import Program, Used, examine, take_operands
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import scripts
 from policy.shell.record import Record
 from policy.shell.scope import Scope
@@ -125,6 +126,9 @@ _FIND_VALUED = {
         ["-size", "-mtime", "-mmin", "-atime", "-amin", "-ctime", "-cmin", "-maxdepth", "-mindepth", "-links"], "data"
     ),
     **dict.fromkeys(["-newer", "-anewer", "-cnewer", "-samefile"], "list"),
+    **dict.fromkeys(
+        ["-newermt", "-newerat", "-newerct", "-newerBt", "-used", "-fstype", "-inum", "-uid", "-gid"], "data"
+    ),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from policy.shell.grammar import NotKnown, Program, Used, take_operands
+from policy.shell.grammar import Program, Used, take_operands
+from policy.shell.kinds import NotKnown
 from policy.shell.programs.checks import SAYS, only_checks, runs
 from policy.shell.record import Record
 from policy.shell.scope import Scope

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, Used, parse, take, take_operands
+from policy.shell.grammar import Program, Used, parse, take_operands
+from policy.shell.kinds import NotKnown, take
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 from policy.shell.walk import Judge, Walk

@@ -6,7 +6,8 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import NotKnown, Program, examine, take
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import native_tools, python_tools
 from policy.shell.programs.checks import only_checks, runs
 from policy.shell.scope import Scope
@@ -36,7 +37,7 @@ SUBCOMMANDS: dict[str, dict[str, Program]] = {
         **dict.fromkeys(("build", "b", "check", "c", "doc", "metadata", "tree", "verify-project", "locate-project", "pkgid", "version", "semver-checks", "read-manifest"), runs(_CARGO, "data*")),
         **dict.fromkeys(("test", "t", "bench"), runs(_CARGO + _CARGO_TEST, "data*")),
         "clippy": runs(_CARGO + " --no-deps -D:~[\\w:-]+ -W:~[\\w:-]+ -A:~[\\w:-]+ --deny=word --warn=word --allow=word", "data*"),
-        "fmt": only_checks("--all --check -q --quiet -p:word --message-format=word -v --verbose -l --package=word --edition=num --color=word", "--check"),
+        "fmt": only_checks("--all --check --manifest-path=target -q --quiet -p:word --message-format=word -v --verbose -l --package=word --edition=num --color=word", "--check"),
         "nextest": runs(_CARGO + " -E:data --filter-expr=data --retries=num --no-capture --run-ignored=word --partition=word --test-threads=word --failure-output=word --success-output=word --status-level=word --final-status-level=word --no-tests=word --hide-progress-bar -P:word --fail-fast", "run|list|show-config data*"),
         **dict.fromkeys(("llvm-cov", "tarpaulin"), runs(_CARGO_COVERAGE, "test|nextest|report|show-env data*")),
         "deny": runs("--all-features --workspace --locked --offline --exclude=word --log-level=word -L:word --hide-inclusion-graph --color=word --format=tag --show-stats -s -A:word -D:word -W:word", "check|list word*"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 
-from policy.shell.grammar import NotKnown, Program, examine
+from policy.shell.grammar import Program, examine
+from policy.shell.kinds import NotKnown
 from policy.shell.programs.checks import PATH, only_checks, runs
 from policy.shell.programs.names import tests_or_builds
 from policy.shell.scope import Scope
@@ -72,7 +73,7 @@ PROGRAMS: dict[str, Program] = {
     "jsdoc": runs(r"-r -d:write --destination=write -c:~\.?jsdoc(\.conf)?\.json --configure=~\.?jsdoc(\.conf)?\.json -R:target --readme=target --verbose --pedantic -p --private -P:target"),
     "documentation": runs(r"-f:tag --format=tag -o:write --shallow --github", "build|lint target*"),
     "api-extractor": runs(r"--verbose -c:~(config/)?api-extractor\.json", "=run"),
-    "size-limit": runs(r"--json --silent"), "bundlesize": runs(), "attw": runs(r"-f:tag --format=tag --ignore-rules=word"),
+    "size-limit": runs(r"--json --silent"), "bundlesize": runs(), "attw": runs("--pack[=target] -P --profile=tag --entrypoints=data -f:tag --format=tag --ignore-rules=word"),
     "publint": runs(r"--strict --level=word"),
     "knip": runs(r"--production --strict --include=word --exclude=word --no-progress --reporter=compact|json|symbols|markdown --no-exit-code --max-issues=num -W:target --workspace=target --dependencies --exports --files --cache"),
     "depcheck": runs(r"--ignores=data --json --skip-missing[=word] --ignore-dirs=data"),
@@ -110,6 +111,11 @@ _LOOKS = {
 
 def tasks(name: str, flags: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     """nx, turbo, lerna: tasks of the project by name; those that by their name test, check or build are free."""
+    queue = [word for at, word in enumerate(words) if not (at and words[at - 1].text == "--since")]
+    return _tasks(name, flags, walk, queue, scope)
+
+
+def _tasks(name: str, flags: str, walk: Walk, words: list[Word], scope: Scope) -> None:
     first, rest = (words[0].text or "" if words else ""), words[1:]
     if first in _LOOKS[name].split("|"):
         examine(runs(flags, "name*"), rest, walk.record, scope)

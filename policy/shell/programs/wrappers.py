@@ -9,7 +9,8 @@ import re
 
 from policy.shell import marks
 from policy.shell.environment import harmless
-from policy.shell.grammar import NotKnown, Program, Used, parse, take
+from policy.shell.grammar import Program, Used, parse
+from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import builtins
 from policy.shell.scope import Scope
 from policy.shell.screen import screen
