@@ -1,7 +1,9 @@
 """Nothing that is put around an unsafe line makes it run unseen."""
 
+import re
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +62,14 @@ AROUND = [
     "set -e; {line}",
     "cat <<EOF\n$({line})\nEOF",
     "true && {{ false || {line}; }}",
+    "set -euo pipefail\n{line}",
+    "pushd . && {line} && popd",
+    "git ls-files | while IFS= read -r f; do {line}; done",
+    "x=(a $({line}))",
+    'echo "$a $({line}) $b"',
+    "mapfile -t x < <({line})",
+    ": > out.log && {line}",
+    "{line} || status=$?; exit $status",
 ]
 WRAPPERS = [
     "env {line}",
@@ -83,6 +93,18 @@ WRAPPERS = [
     "eval {line}",
     "eval '{line}'",
     "timeout 5 env nice {line}",
+    "env FOO=bar {line}",
+    "FOO=bar {line}",
+    "PYTHONPATH=src {line}",
+    "c8 {line}",
+    "cross-env CI=1 {line}",
+    "npx {line}",
+    "uv run {line}",
+    "poetry run {line}",
+    "bundle exec {line}",
+    "pnpm exec {line}",
+    "composer exec {line}",
+    "python -m {line}",
 ]
 
 
@@ -138,3 +160,25 @@ def test_any_text_gets_a_verdict_and_no_fault(line):
 @given(st.lists(st.sampled_from(MARKS), max_size=25))
 def test_any_soup_of_shell_marks_gets_a_verdict_and_no_fault(parts):
     assert "judgement_failed" not in {reason.code for reason in judge("".join(parts)).reasons}
+
+
+CHECKS = [
+    line
+    for line in EVERYDAY
+    if not set(line) & set("|&;<>()`$'\"*?~=") and " -- " not in line and not re.search(r"version| -[vV]$| -VV$", line)
+]
+
+
+@pytest.mark.parametrize(
+    "more", ["--evil=/tmp/x", "--evil ./x", "--plugin ./evil.so", "--exec ./x", "--eval=x", "-Z./x"]
+)
+def test_an_option_that_nobody_knows_makes_every_check_ask(more):
+    checked = [line for line in CHECKS if {reason.code for reason in judge(line).reasons} == {"check"}]
+    assert len(checked) > 400
+    assert [line for line in checked if judge(f"{line} {more}").verdict == "allow"] == []
+
+
+@pytest.mark.parametrize("more", ["--output=/etc/x", "--config=/tmp/evil", "--outDir=/etc", "--rootdir=/"])
+def test_a_folder_elsewhere_makes_every_check_ask(more):
+    checked = [line for line in CHECKS if {reason.code for reason in judge(line).reasons} == {"check"}]
+    assert [line for line in checked if judge(f"{line} {more}").verdict == "allow"] == []

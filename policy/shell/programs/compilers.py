@@ -85,7 +85,7 @@ _DEFINED = re.compile(
     r"|-?D?CMAKE_(C|CXX)_FLAGS(_\w+)?(:\w+)?=((-W(?![lap],)[\w=-]+|-O[0-3sg]?|-g|--coverage|-fprofile-arcs|-ftest-coverage|-fsanitize=[\w,]+|-fno-omit-frame-pointer|\s)+)|-?D?CMAKE_CXX_STANDARD=\d\d|-?D?CMAKE_GENERATOR=Ninja|-?D?CMAKE_INSTALL_PREFIX(:PATH)?=(?!/)(?!.*\.\.)[\w./-]+"
 )  # fmt: skip
 _CMAKE = r"-S:target -B:write -G:~Ninja(\sMulti-Config)?|Unix\sMakefiles -A:word --preset=word --list-presets[=word] -Wno-dev -Wdev -Werror=dev -Wno-error=dev -Wdeprecated -Wno-deprecated --log-level=word --fresh --warn-uninitialized -L -LA -LAH -N"
-_CMAKE_BUILD = "-j[=num] -v --parallel[=num] --target=data -t:data --config=word --verbose --clean-first --preset=word"
+_CMAKE_BUILD = "-j[=num] -v --parallel[=num] --target=data -t:data --config=tag --verbose --clean-first --preset=word"
 
 
 def cmake(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
@@ -136,7 +136,7 @@ def meson(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         raise NotKnown("it is not a subcommand known to be harmless")
 
 
-_BAZEL = "-c:opt|dbg|fastbuild --compilation_mode=word --config=word --test_output=word --keep_going -k --jobs=num -j:num --test_filter=data --verbose_failures --nocache_test_results --cache_test_results=word --test_tag_filters=data --build_tag_filters=data --test_timeout=word --curses=word --color=word --noshow_progress --show_progress_rate_limit=num --build_tests_only --test_verbose_timeout_warnings --flaky_test_attempts=num --runs_per_test=num --combined_report=word --announce_rc --output=word --notool_deps --noimplicit_deps --test_summary=word --nobuild --local_test_jobs=num --stamp --nostamp --test_size_filters=word --lockfile_mode=word --enable_bzlmod --noenable_bzlmod --instrumentation_filter=data --experimental_ui_max_stdouterr_bytes=num"
+_BAZEL = "-c:opt|dbg|fastbuild --compilation_mode=tag --config=tag --test_output=word --keep_going -k --jobs=num -j:num --test_filter=data --verbose_failures --nocache_test_results --cache_test_results=word --test_tag_filters=data --build_tag_filters=data --test_timeout=word --curses=word --color=word --noshow_progress --show_progress_rate_limit=num --build_tests_only --test_verbose_timeout_warnings --flaky_test_attempts=num --runs_per_test=num --combined_report=word --announce_rc --output=tag --notool_deps --noimplicit_deps --test_summary=word --nobuild --local_test_jobs=num --stamp --nostamp --test_size_filters=word --lockfile_mode=word --enable_bzlmod --noenable_bzlmod --instrumentation_filter=data --experimental_ui_max_stdouterr_bytes=num"
 
 
 def bazel(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:

@@ -6,7 +6,7 @@ import functools
 import re
 
 from policy.shell import marks
-from policy.shell.grammar import Program, Used, examine
+from policy.shell.grammar import Program, Used, examine, take_operands
 from policy.shell.kinds import NotKnown, take
 from policy.shell.programs import python_tools
 from policy.shell.programs.checks import SAYS as _SAYS
@@ -70,6 +70,7 @@ _RUNNERS = frozenset({*python_tools.PROGRAMS, *python_tools.SPECIAL, *python_too
 
 
 def _only_asks(used: Used, record: Record, scope: Scope) -> None:
+    take_operands("name*", used.operands, record, scope)
     if not used.has("--check", "--plan", "--dry-run", "-n"):
         raise NotKnown("it changes what it is run on")
 

@@ -66,8 +66,8 @@ PROGRAMS: dict[str, Program] = {
     "vue-cli-service": runs(NODE_TEST + r" --mode=word --no-fix --dest=built --report --modern", "=build|test:unit|lint target*"),
     "docusaurus": runs(r"--out-dir=built --no-minify --locale=word", "build"),
     "vitepress": runs(r"--outDir=built --base=data", "=build target*"),
-    "storybook": runs(r"-o:built --output-dir=built -c:target --quiet --test --webpack-stats-json[=write] --disable-telemetry --docs", "=build"),
-    "build-storybook": runs(r"-o:built --output-dir=built -c:target --quiet --test"),
+    "storybook": runs(r"-o:built --output-dir=built -c:~(\./)?\.storybook --quiet --test --webpack-stats-json[=write] --disable-telemetry --docs", "=build"),
+    "build-storybook": runs(r"-o:built --output-dir=built -c:~(\./)?\.storybook --quiet --test"),
     "eleventy": runs(r"--quiet --dryrun --input=target --output=write --incremental"),
     "typedoc": runs(r"--out=built --tsconfig=target --entryPointStrategy=word --entryPoints=target --json=write --name=data --logLevel=word --excludePrivate --treatWarningsAsErrors --skipErrorChecking --readme=target --options=~typedoc\.json --validation.invalidLink --emit=word"),
     "jsdoc": runs(r"-r -d:write --destination=write -c:~\.?jsdoc(\.conf)?\.json --configure=~\.?jsdoc(\.conf)?\.json -R:target --readme=target --verbose --pedantic -p --private -P:target"),
@@ -97,10 +97,10 @@ PROGRAMS: dict[str, Program] = {
     "hardhat": runs(r"--parallel --bail --grep=data --no-compile", "test|compile|check|coverage target*"), "wdio": runs(r"--spec=target --suite=word", "~(run\\s)?wdio[\\w.-]*\\.conf\\.[jt]s"),
 }  # fmt: skip
 
-_NX = "-t:data --target=data --targets=data --all --projects=data -p:data --exclude=data --parallel[=word] --maxParallel=num --base=word --head=word --configuration=word -c:word --skip-nx-cache --skipNxCache --nxBail --verbose --output-style=word --prod --ci --coverage --codeCoverage --watch=false --skip-remote-cache --uncommitted --affected --runner=default --no-cloud --prefix=word --passWithNoTests --quiet --maxWarnings=num"
+_NX = "-t:data --target=data --targets=data --all --projects=data -p:data --exclude=data --parallel[=word] --maxParallel=num --base=word --head=word --configuration=tag -c:tag --skip-nx-cache --skipNxCache --nxBail --verbose --output-style=word --prod --ci --coverage --codeCoverage --watch=false --skip-remote-cache --uncommitted --affected --runner=default --no-cloud --prefix=word --passWithNoTests --quiet --maxWarnings=num"
 _TURBO = "--filter=data -F:data --concurrency=word --no-cache --force[=word] --continue[=word] --dry-run[=word] --dry[=word] --output-logs=word --log-order=word --no-daemon --only --summarize[=word] --affected --ui=tag --verbosity=num --env-mode=word --no-color --color --cache-dir=write --parallel --graph[=write] --since=word --scope=word --log-prefix=word"
 _LERNA = "--scope=data --ignore=data --since[=word] --stream --parallel --concurrency=num --no-bail --no-sort --include-dependents --include-dependencies --no-private --loglevel=word --npm-client=word --skip-nx-cache --no-prefix --exclude-dependents"
-_NG = "--watch=false --no-watch --configuration=word -c:word --prod --aot --progress=false --no-progress --code-coverage --browsers=~(ChromeHeadless|Chrome|Firefox)\\w* --source-map[=word] --base-href=data --stats-json --output-path=built --named-chunks --max-warnings=num --quiet --force=false --output-hashing=word --karma-config=~karma[\\w.-]*\\.conf\\.js --project=word --optimization=word --build-optimizer --verbose --include=target --lint-file-patterns=data --format=stylish|json"
+_NG = "--watch=false --no-watch --configuration=tag -c:tag --prod --aot --progress=false --no-progress --code-coverage --browsers=~(ChromeHeadless|Chrome|Firefox)\\w* --source-map[=word] --base-href=data --stats-json --output-path=built --named-chunks --max-warnings=num --quiet --force=false --output-hashing=word --karma-config=~karma[\\w.-]*\\.conf\\.js --project=word --optimization=word --build-optimizer --verbose --include=target --lint-file-patterns=data --format=stylish|json"
 _LOOKS = {
     "nx": "report|list|show|--version|format:check|affected:test|affected:lint|affected:build|print-affected",
     "turbo": "ls|--version|query|info",
