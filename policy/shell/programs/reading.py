@@ -302,6 +302,9 @@ PROGRAMS: dict[str, Program] = {
     "lscpu": Program("-e -p -J", "", "compute", "Prints the machine's state."),
     "lsb_release": Program("-a -s -d -r -c -i -cs -rs -ds -is", "", "compute", "Prints the system's name."),
     "bc": Program("-l -q -s --mathlib --quiet", "read*", "compute", "Calculates."),
+    **{name: Program("-n -p -pp -A --plain --number --show-all --style=tag --color=tag --decorations=tag --paging=never --theme=data -l:tag --language=tag -r:data --line-range=data -H:data --highlight-line=data --wrap=tag --tabs=num", "read*", "read", "Reads inside the workspace.") for name in ("bat", "batcat")},
+    **{name: Program("-1 -a -A -l -h -R -T -d -D -r -s:tag -L:num -I:data -F -g -i -m -S -x -G -B -u -U -t:tag --tree --long --all --git --git-ignore --icons[=tag] --no-icons --color=tag --header --level=num --sort=tag --reverse --group --only-dirs --oneline --recurse --ignore-glob=data --group-directories-first --time-style=tag --no-user --no-permissions --no-time --no-filesize", "list*", "read", "Lists files inside the workspace.") for name in ("exa", "eza", "lsd")},
+    **{name: Program("-f:tag --format=tag --by-file --no-complexity --no-cocomo -s:tag --sort=tag -i:data --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace.") for name in ("scc", "gocloc")},
     "tokei": Program("-f -s:word -e:data --files --sort=word", "list*", "read", "Counts code inside the workspace."),
     "cloc": Program("--by-file --quiet --json --csv --vcs=word --exclude-dir=data --include-lang=data", "list*", "read", "Counts code inside the workspace."),
 }  # fmt: skip
