@@ -71,7 +71,6 @@ def test_no_page_asks_another_host():
     [
         (None, "–"),
         (0, "0 s"),
-        (0, "0 s"),
         (0.042, "42 ms"),
         (0.42, "0.42 s"),
         (3.21, "3.2 s"),
