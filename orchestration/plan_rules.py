@@ -13,7 +13,9 @@ from typing import Any
 import jsonschema
 
 from orchestration import graph, schema
+from orchestration.executors.tools import TOOLS
 from orchestration.plan_text import check_data
+from orchestration.providers import PROVIDERS
 from orchestration.schema import InvalidPlan, Plan
 from policy import expressions
 
@@ -23,6 +25,7 @@ REFERENCE = re.compile(
     r"^(?:inputs\.(?P<input>[A-Za-z_][A-Za-z0-9_]*)"
     r"|steps\.(?P<step>[a-z][a-z0-9_-]*)\.outputs\.(?P<output>[A-Za-z_][A-Za-z0-9_]*))$"
 )
+OUTPUT_NAMED = re.compile(r"^(?:steps\.)?(?P<step>[a-z][a-z0-9_-]*)(?:\.outputs)?\.(?P<output>[A-Za-z_][A-Za-z0-9_]*)$")
 STEP_NAMED = re.compile(r"""\bsteps(?:\.([a-z][a-z0-9_]*)|\[\s*["']([^"']+)["']\s*\])""")
 Fault = tuple[str, str]
 
@@ -32,8 +35,8 @@ def validate_plan(data: object) -> Plan:
     check_data(data)
     plan = schema.validate_shape(data)
     faults = [*_key_faults(plan), *_input_faults(plan)]
-    faults = faults or [fault for index, step in enumerate(plan.steps) for fault in _step_faults(plan, index, step)]
     faults = faults or _cycle_faults(plan)
+    faults = faults or _faults_of_steps(plan)
     if faults:
         raise InvalidPlan([{"path": path, "message": message} for path, message in faults[:100]])
     return plan
@@ -67,7 +70,35 @@ def _cycle_faults(plan: Plan) -> list[Fault]:
         return []
     keys = [str(plan.steps[index].key) for index in cycle]
     shown = keys[:10] + ["…"] * (len(keys) > 10)
-    return [(f"steps[{cycle[0]}].needs", "The steps need each other in a circle: " + " → ".join([*shown, keys[0]]))]
+    needs = plan.steps[cycle[0]].needs or []
+    place = next(place for place, key in enumerate(needs) if key in keys)
+    return [
+        (
+            f"steps[{cycle[0]}].needs[{place}]",
+            f"The steps need each other in a circle: {' → '.join([*shown, keys[0]])}.",
+        )
+    ]
+
+
+def _faults_of_steps(plan: Plan) -> list[Fault]:
+    known = Known(plan)
+    faults = (fault for index, step in enumerate(plan.steps) for fault in _step_faults(known, index, step))
+    return list(dict.fromkeys(faults))
+
+
+class Known:
+    """What a step may name: the plan's inputs and steps, and the steps that end before it starts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.place = {str(step.key): index for index, step in enumerate(plan.steps)}
+        self._needs = needs_of(plan)
+        self._before: list[int] | None = None
+
+    def comes_before(self, key: str, index: int) -> bool:
+        if self._before is None:
+            self._before = graph.ancestors(self._needs)
+        return bool(self._before[index] >> self.place[key] & 1)
 
 
 def _input_faults(plan: Plan) -> Iterator[Fault]:
@@ -85,51 +116,78 @@ def input_fits(wanted: schema.Input, value: object) -> bool:
     return isinstance(value, str)
 
 
-def _step_faults(plan: Plan, index: int, step: schema.Step) -> Iterator[Fault]:
+def _step_faults(known: Known, index: int, step: schema.Step) -> Iterator[Fault]:
     path = f"steps[{index}]"
     if step.when is not None:
-        yield from _expression_faults(plan, f"{path}.when", step.when)
+        yield from _expression_faults(known, f"{path}.when", step.when)
     if isinstance(step, schema.CommandStep):
-        yield from _command_faults(plan, path, step)
+        yield from _command_faults(known, index, step)
     if isinstance(step, schema.SdkStep):
-        yield from _placeholder_faults(plan, f"{path}.prompt", step.prompt)
-        yield from _schema_faults(f"{path}.output_schema", step.output_schema)
+        yield from _agent_faults(known, index, step)
     if isinstance(step, schema.ApprovalStep):
-        yield from _placeholder_faults(plan, f"{path}.instructions", step.instructions)
+        yield from _placeholder_faults(known, index, f"{path}.instructions", step.instructions)
     if isinstance(step, schema.ValidationStep):
         for place, check in enumerate(step.checks):
-            yield from _check_faults(plan, f"{path}.checks[{place}]", check)
+            yield from _check_faults(known, f"{path}.checks[{place}]", check)
     if not isinstance(step, schema.ApprovalStep):
         for place, artifact in enumerate(step.artifacts):
             yield from _path_faults(f"{path}.artifacts[{place}].path", artifact.path)
 
 
-def _command_faults(plan: Plan, path: str, step: schema.CommandStep) -> Iterator[Fault]:
+def _command_faults(known: Known, index: int, step: schema.CommandStep) -> Iterator[Fault]:
     if step.cwd is not None:
-        yield from _path_faults(f"{path}.cwd", step.cwd)
+        yield from _path_faults(f"steps[{index}].cwd", step.cwd)
     if PLACEHOLDER.search(step.command):
         yield (
-            f"{path}.command",
+            f"steps[{index}].command",
             "Values are never filled into a command; put them into env and use them as variables, "
             "so that what was approved is what runs.",
         )
-    for name, value in (*plan.env.items(), *step.env.items()):
-        yield from _placeholder_faults(plan, f"{path}.env.{name}", value)
+    for name, value in known.plan.env.items():
+        yield from _placeholder_faults(known, index, f"env.{name}", value)
+    for name, value in step.env.items():
+        yield from _placeholder_faults(known, index, f"steps[{index}].env.{name}", value)
 
 
-def _check_faults(plan: Plan, path: str, check: schema.Check) -> Iterator[Fault]:
+def _agent_faults(known: Known, index: int, step: schema.SdkStep) -> Iterator[Fault]:
+    path = f"steps[{index}]"
+    if step.provider not in PROVIDERS:
+        yield f"{path}.provider", f"There is no provider {step.provider!r}; there are {', '.join(sorted(PROVIDERS))}."
+    for place, tool in enumerate(step.tools):
+        if tool not in TOOLS:
+            yield f"{path}.tools[{place}]", f"There is no tool {tool!r}; there are {', '.join(sorted(TOOLS))}."
+    yield from _placeholder_faults(known, index, f"{path}.prompt", step.prompt)
+    yield from _placeholder_faults(known, index, f"{path}.system", step.system or "")
+    yield from _schema_faults(f"{path}.output_schema", step.output_schema)
+
+
+def _check_faults(known: Known, path: str, check: schema.Check) -> Iterator[Fault]:
     if isinstance(check, schema.ExpressionCheck):
-        yield from _expression_faults(plan, f"{path}.expression", check.expression)
+        yield from _expression_faults(known, f"{path}.expression", check.expression)
     if isinstance(check, (schema.FileCheck, schema.JunitCheck)):
         yield from _path_faults(f"{path}.path", check.path)
     if isinstance(check, schema.FileCheck) and check.matches is not None:
         yield from _pattern_faults(f"{path}.matches", check.matches)
     if isinstance(check, schema.JsonSchemaCheck):
-        if (check.path is None) == (check.output is None):
-            yield path, "Name one of path and output: what the schema is held against."
-        if check.path is not None:
-            yield from _path_faults(f"{path}.path", check.path)
-        yield from _schema_faults(f"{path}.schema", check.schema_)
+        yield from _json_schema_faults(known, path, check)
+
+
+def _json_schema_faults(known: Known, path: str, check: schema.JsonSchemaCheck) -> Iterator[Fault]:
+    if (check.path is None) == (check.output is None):
+        yield path, "Name one of path and output: what the schema is held against."
+    if check.path is not None:
+        yield from _path_faults(f"{path}.path", check.path)
+    if check.output is not None:
+        yield from _output_faults(known, f"{path}.output", check.output)
+    yield from _schema_faults(f"{path}.schema", check.schema_)
+
+
+def _output_faults(known: Known, path: str, name: str) -> Iterator[Fault]:
+    found = OUTPUT_NAMED.match(name)
+    if found is None:
+        yield path, "Name an output as STEP.NAME."
+    elif found["step"] not in known.place:
+        yield path, f"There is no step with the key {found['step']!r}."
 
 
 def _path_faults(path: str, value: str) -> Iterator[Fault]:
@@ -154,24 +212,30 @@ def _schema_faults(path: str, value: dict[str, Any] | bool | None) -> Iterator[F
         yield path, f"This is no JSON Schema: {error.message[:300]}"
 
 
-def _expression_faults(plan: Plan, path: str, source: str) -> Iterator[Fault]:
+def _expression_faults(known: Known, path: str, source: str) -> Iterator[Fault]:
     try:
         expressions.compile_expression(source, VARIABLES)
     except expressions.ExpressionError as error:
         yield path, str(error)
         return
-    known = {step.key for step in plan.steps}
     for dotted, indexed in STEP_NAMED.findall(source):
-        if (dotted or indexed) not in known:
+        if (dotted or indexed) not in known.place:
             yield path, f"There is no step with the key {dotted or indexed!r}."
 
 
-def _placeholder_faults(plan: Plan, path: str, text: str) -> Iterator[Fault]:
+def _placeholder_faults(known: Known, index: int, path: str, text: str) -> Iterator[Fault]:
     for inside in PLACEHOLDER.findall(text):
         found = REFERENCE.match(inside)
         if not found:
             yield path, f"'{inside[:80]}' can't be filled in; use inputs.NAME or steps.KEY.outputs.NAME."
-        elif found["input"] and found["input"] not in plan.inputs:
+        elif found["input"] and found["input"] not in known.plan.inputs:
             yield path, f"There is no input named {found['input']!r}."
-        elif found["step"] and found["step"] not in {step.key for step in plan.steps}:
-            yield path, f"There is no step with the key {found['step']!r}."
+        elif found["step"]:
+            yield from _step_named_faults(known, index, path, found["step"])
+
+
+def _step_named_faults(known: Known, index: int, path: str, key: str) -> Iterator[Fault]:
+    if key not in known.place:
+        yield path, f"There is no step with the key {key!r}."
+    elif not known.comes_before(key, index):
+        yield path, f"The step {key!r} does not come before this one; name it in needs."

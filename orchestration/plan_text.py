@@ -21,6 +21,10 @@ _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ALLOWED_CONTROLS = frozenset("\n\t\r")
 
 
+class Unreadable(ValueError):
+    """JSON that says two things at once, or nothing."""
+
+
 class _Dumper(_SafeDumper):  # type: ignore[misc]
     """Texts of several lines stand as such, so that people can read and edit prompts and commands."""
 
@@ -59,8 +63,10 @@ def read_json(text: str | bytes) -> Any:
         raise _fault("plan", f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
     except RecursionError:
         raise _fault("plan", f"This is nested deeper than {MAX_DEPTH} levels.") from None
-    except ValueError as error:
+    except Unreadable as error:
         raise _fault("plan", str(error)) from None
+    except ValueError:  # Python's own limit of digits
+        raise _fault("plan", "A number in it is too large.") from None
 
 
 def check_data(data: Any) -> None:
@@ -152,12 +158,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         doubled = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"The field {doubled[:100]!r} stands twice in one object.")
+        raise Unreadable(f"The field {doubled[:100]!r} stands twice in one object.")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON; use a number.")
+    raise Unreadable(f"{name} is not JSON; use a number.")
 
 
 def _fault(path: str, message: str) -> InvalidPlan:

@@ -33,6 +33,13 @@ def _plain_number(value: object) -> object:
     return value
 
 
+def _scalar(value: object) -> object:
+    # One sentence, not one for each branch of the union.
+    if not isinstance(value, (str, bool, int, float)):
+        raise ValueError("must be a text, a number, true or false")
+    return value
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S.*$")]
 Text = Annotated[str, Field(max_length=65_536)]
 Key = Annotated[str, Field(pattern=KEY_PATTERN)]
@@ -44,7 +51,8 @@ RelativePath = Annotated[str, Field(min_length=1, max_length=1000)]
 PLAIN = BeforeValidator(_plain_number)
 Seconds = Annotated[float, Field(gt=0, le=30 * 86_400, allow_inf_nan=False), PLAIN]
 Risk = Literal["low", "medium", "high", "critical"]
-Scalar = str | bool | int | float
+Flag = Annotated[bool, Field(strict=True)]
+Scalar = Annotated[str | bool | int | float, BeforeValidator(_scalar)]
 Environment = Annotated[dict[Identifier, Text], Field(max_length=200)]
 
 
@@ -56,7 +64,7 @@ class Input(Shape):
     """A value asked at launch."""
 
     type: Literal["string", "number", "boolean"] = "string"
-    required: bool = False
+    required: Flag = False
     default: Scalar | None = None
     description: Annotated[str, Field(max_length=1000)] = ""
 
@@ -82,7 +90,7 @@ class ArtifactSpec(Shape):
 
 class CheckShape(Shape):
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    required: bool = True
+    required: Flag = True
 
 
 class CommandCheck(CheckShape):
@@ -93,7 +101,7 @@ class CommandCheck(CheckShape):
 class FileCheck(CheckShape):
     kind: Literal["file"]
     path: RelativePath
-    exists: bool = True
+    exists: Flag = True
     min_bytes: Annotated[int, Field(ge=0, le=10**15), PLAIN] | None = None
     matches: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
@@ -132,7 +140,7 @@ class StepShape(Shape):
 class WorkingStep(StepShape):
     timeout_seconds: Seconds | None = None
     retry: Retry | None = None
-    continue_on_error: bool = False
+    continue_on_error: Flag = False
     artifacts: Annotated[list[ArtifactSpec], Field(max_length=200)] = []
 
 
@@ -223,9 +231,17 @@ def with_keys(plan: Plan) -> Plan:
 def errors_of(error: ValidationError) -> list[dict[str, str]]:
     """Pydantic's findings as paths and sentences; at most 100, for a plan can be wrong 10,000 times."""
     return [
-        {"path": path_of(found["loc"]), "message": _sentence(found["type"], found["msg"], found.get("ctx") or {})}
+        {"path": path_of(_place(found)), "message": _sentence(found["type"], found["msg"], found.get("ctx") or {})}
         for found in error.errors(include_url=False, include_input=False)[:100]
     ]
+
+
+def _place(found: Mapping[str, Any]) -> Sequence[str | int]:
+    """A kind that isn't known is the fault of the field that names it; a key's fault stands at the key."""
+    location: tuple[str | int, ...] = found["loc"]
+    if found["type"].startswith("union_tag"):
+        return (*location, found["ctx"]["discriminator"].strip("'"))
+    return location[:-1] if location[-1:] == ("[key]",) else location
 
 
 def path_of(location: Sequence[str | int]) -> str:
@@ -250,10 +266,22 @@ def _sentence(kind: str, message: str, context: Mapping[str, Any]) -> str:
     known = {
         "missing": "This field is needed.",
         "extra_forbidden": "There is no such field here.",
-        "union_tag_not_found": f"The field {context.get('discriminator', 'type')} is needed.",
+        "union_tag_not_found": "This field is needed.",
+        "union_tag_invalid": f"There is no {context.get('tag')!r} here; there are {context.get('expected_tags')}.",
+        "model_type": "This must be an object with named fields.",
+        "model_attributes_type": "This must be an object with named fields.",
+        "dict_type": "This must be an object with named fields.",
+        "list_type": "This must be a list.",
+        "string_type": "This must be a text.",
+        "bool_type": "This must be true or false.",
+        "too_short": f"At least {context.get('min_length')} must stand here.",
+        "too_long": f"At most {context.get('max_length')} may stand here.",
+        "string_pattern_mismatch": f"This does not match the pattern {context.get('pattern')}",
     }
+    if context.get("pattern") == r"\S":
+        return "This must not be blank."
     text = known.get(kind) or message.removeprefix("Value error, ")
-    return text[0].upper() + text[1:] if text else "This is not valid."
+    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else "This is not valid."
 
 
 def _key_from(name: str) -> str:
