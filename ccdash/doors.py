@@ -43,7 +43,8 @@ class BodyLimit:
 
     async def _answer(self, send: Send, limit: int) -> None:
         detail = f"The body may have at most {limit} bytes."
-        problem = {"type": "about:blank", "title": "Content too large", "status": 413, "detail": detail}
+        kind = "urn:ccdash:problem:content_too_large"
+        problem = {"type": kind, "title": "Content Too Large", "status": 413, "detail": detail}
         headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(problem).encode()})

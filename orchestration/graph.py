@@ -104,6 +104,7 @@ class RunFacts:
     why_queued: str = "run_limit"
     why_blocked: str = "approval"
     why_failed: str = "step_failed"
+    why_canceled: str = "canceled"
 
 
 def run_state(counts: Mapping[str, int], facts: RunFacts) -> tuple[str, str]:
@@ -115,7 +116,7 @@ def run_state(counts: Mapping[str, int], facts: RunFacts) -> tuple[str, str]:
     if facts.admitted and _all_good(counts):
         return "succeeded", ""
     if facts.control == "cancel":
-        return ("running", "canceling") if executing else ("canceled", "canceled")
+        return ("running", "canceling") if executing else ("canceled", facts.why_canceled)
     if facts.control == "pause":
         return "paused", "pausing" if executing else "paused"
     if not facts.admitted:

@@ -54,19 +54,21 @@ def write_yaml(data: Any) -> str:
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
-def read_json(text: str | bytes) -> Any:
-    """JSON as data, with no doubled key and no NaN; `check_data` is still to come. Raises InvalidPlan."""
-    decoded = _decode(text) if isinstance(text, bytes) else text
+def read_json(text: str | bytes, *, place: str = "plan") -> Any:
+    """JSON as data, with no doubled key and no NaN; `check_data` is still to come. Raises InvalidPlan at that place."""
     try:
+        decoded = text.decode() if isinstance(text, bytes) else text
         return json.loads(decoded, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise _fault(place, f"This is not UTF-8 text (byte {error.start}).") from None
     except json.JSONDecodeError as error:
-        raise _fault("plan", f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
+        raise _fault(place, f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
     except RecursionError:
-        raise _fault("plan", f"This is nested deeper than {MAX_DEPTH} levels.") from None
+        raise _fault(place, f"This is nested deeper than {MAX_DEPTH} levels.") from None
     except Unreadable as error:
-        raise _fault("plan", str(error)) from None
+        raise _fault(place, str(error)) from None
     except ValueError:  # Python's own limit of digits
-        raise _fault("plan", "A number in it is too large.") from None
+        raise _fault(place, "A number in it is too large.") from None
 
 
 def check_data(data: Any) -> None:

@@ -30,9 +30,10 @@ def act(
     deed: Callable[[UUID, B, Actor], Any],
     *,
     limit: int = bodies.MAX_BODY,
+    default: bytes = b"",
 ) -> Answer:
     """Let the engine do it; it audits what it refuses. Where the state of things is why, the answer tells it."""
-    by, body = asker(request), bodies.read_body(request, shape, limit=limit)
+    by, body = asker(request), bodies.read_body(request, shape, limit=limit, default=default)
 
     def effect() -> Answer:
         deed(run.pk, body, by)

@@ -269,7 +269,7 @@ class Event(Answered):
 
 class Events(Answered):
     items: list[Event]
-    next_after: int | None
+    next_after: int
 
 
 class LogPart(Answered):
@@ -282,7 +282,7 @@ class LogPart(Answered):
 
 class Log(Answered):
     items: list[LogPart]
-    next_after: int | None
+    next_after: int
 
 
 class Artifact(Answered):

@@ -164,7 +164,9 @@ def read_data(request: HttpRequest, *, limit: int = MAX_BODY, default: bytes = b
         raise TooLarge(f"The body may have at most {limit} bytes.")
     if raw and request.content_type != "application/json":
         raise WrongMediaType
-    data = plan_text.read_json(raw or default)
+    if not raw and not default:
+        raise InvalidPlan([{"path": "body", "message": "Send a JSON object as the body."}])
+    data = plan_text.read_json(raw or default, place="body")
     if not isinstance(data, dict):
         raise InvalidPlan([{"path": "body", "message": "The body must be a JSON object."}])
     return data

@@ -14,10 +14,12 @@ from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
 from orchestration.api.report_answers import Report
+from orchestration.engine.errors import InvalidInput
 from orchestration.reading import artifacts, finding, histories, impacts, runs
 
 router = Router(tags=["Runs"])
 StepKey = Annotated[str, Query(max_length=64, description="The step that the action is about.")]
+ABOUT_A_STEP = ("retry-step", "skip-step")
 REPORT_TYPES = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
 REPORT_MEDIA = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in list(REPORT_TYPES.values())[1:]}
 
@@ -52,6 +54,8 @@ def get_impact(
 ) -> Answer:
     """What an action would do, before it is done. An action may carry the digest, and is refused when it is stale."""
     by = asker(request)
+    if action in ABOUT_A_STEP and not step_key:
+        raise InvalidInput([("step_key", f"Name the step that {action} is about.")])
     return Answer(impacts.impact_of(finding.find_run(by, run_id), action, step_key or "", by=by))
 
 

@@ -72,25 +72,31 @@ def get_single_run(request: HttpRequest, run_id: str) -> Answer:
 
 
 @router.post(
-    "/{run_id}/cancel", response=ACTS, operation_id="cancel_single_run", openapi_extra=bodies.takes(bodies.StopSingle)
+    "/{run_id}/cancel",
+    response=ACTS,
+    operation_id="cancel_single_run",
+    openapi_extra=bodies.takes(bodies.StopSingle, required=False),
 )
 def cancel_single_run(request: HttpRequest, run_id: str) -> Answer:
     """End it, and the work that it has in flight."""
     return act(
         request, _find(request, run_id), bodies.StopSingle,
-        lambda run, body, by: controlling.cancel_run(run, reason=body.reason, by=by),
+        lambda run, body, by: controlling.cancel_run(run, reason=body.reason, by=by), default=b"{}",
     )  # fmt: skip
 
 
 @router.post(
-    "/{run_id}/retry", response=ACTS, operation_id="retry_single_run", openapi_extra=bodies.takes(bodies.StopSingle)
+    "/{run_id}/retry",
+    response=ACTS,
+    operation_id="retry_single_run",
+    openapi_extra=bodies.takes(bodies.StopSingle, required=False),
 )
 def retry_single_run(request: HttpRequest, run_id: str) -> Answer:
     """Do it again."""
     run = _find(request, run_id)
     return act(
         request, run, bodies.StopSingle,
-        lambda pk, body, by: controlling.retry_step(pk, _only_key(run), reason=body.reason, by=by),
+        lambda pk, body, by: controlling.retry_step(pk, _only_key(run), reason=body.reason, by=by), default=b"{}",
     )  # fmt: skip
 
 

@@ -75,13 +75,13 @@ def cancel_run(run_id: uuid.UUID, *, reason: str, by: Actor, impact_digest: str 
     return _act(run_id, by, reason, body)
 
 
-def cancel_within(change: Change) -> None:
+def cancel_within(change: Change, *, reason: str = "canceled") -> None:
     change.set_run(control="cancel")
     for place, state in enumerate(list(change.image.states)):
         if state not in WAITING:
             continue
         agent_gates.withdraw(change, place)
-        change.move(place, "cancel", reason="canceled", finished_at=change.now)
+        change.move(place, "cancel", reason=reason, finished_at=change.now)
     run_id = change.run.pk
     change.after_commit.append(lambda: dispatch.control_changed(run_id))
 

@@ -17,7 +17,7 @@ from orchestration.engine.door import change_run
 from orchestration.engine.errors import LostAttempt
 from orchestration.engine.starting import Assignment, start_within
 from orchestration.executors.base import Outcome
-from orchestration.models import Artifact, ExecutionRun
+from orchestration.models import Artifact, Event, ExecutionRun
 from policy.actors import Actor
 
 MAX_LOSSES = 3
@@ -60,7 +60,7 @@ def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
     if change.run.control == "cancel":
         agent_gates.withdraw_parts(change, place)
         unknown = outcome.kind == "interrupted" or not outcome.group_empty
-        change.move(place, "cancel", reason="effect_unknown" if unknown else "canceled", **columns)
+        change.move(place, "cancel", reason="effect_unknown" if unknown else _why_canceled(change), **columns)
         return
     match outcome.kind:
         case "succeeded":
@@ -76,6 +76,11 @@ def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
             _failed(change, place, Outcome("failed", reason="canceled", error=outcome.error), columns)
         case _:
             _failed(change, place, outcome, columns)
+
+
+def _why_canceled(change: Change) -> str:
+    timed_out = Event.objects.filter(run_id=change.run.pk, type="run.timed_out").exists()
+    return "timeout" if timed_out else "canceled"
 
 
 def close_attempt(

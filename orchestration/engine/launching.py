@@ -161,6 +161,7 @@ def _create(
         base_commit=ground.commit,
         workspace_commit=ground.commit,
         workspace_tree=ground.tree,
+        cost_usd=0,
         created_at=now,
         deadline_at=now + timedelta(seconds=timeout) if timeout else None,
     )

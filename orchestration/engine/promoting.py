@@ -156,7 +156,17 @@ def _facts(change: Change) -> RunFacts:
         why_queued="run_limit" if run.workspace_kind == "worktree" else "workspace_busy",
         why_blocked=_first_reason(change, "awaiting_approval", "approval"),
         why_failed=_first_reason(change, "failed", "step_failed"),
+        why_canceled=_why_canceled(change),
     )
+
+
+def _why_canceled(change: Change) -> str:
+    """By a person, or by the run's own time."""
+    image = change.image
+    if change.run.control != "cancel":
+        return "canceled"
+    reasons = (step.state_reason for step, state in zip(image.steps, image.states, strict=True) if state == "canceled")
+    return "timeout" if "timeout" in reasons else "canceled"
 
 
 def _first_reason(change: Change, state: str, otherwise: str) -> str:

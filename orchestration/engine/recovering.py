@@ -206,7 +206,7 @@ def _past_deadline(run_id: uuid.UUID) -> None:
             return
         change.event("run.timed_out", "", {"deadline": str(change.run.deadline_at)})
         change.audited("run.timed_out", reason="The run's time was over.")
-        controlling.cancel_within(change)
+        controlling.cancel_within(change, reason="timeout")
 
     change_run(run_id, SWEEPER, body)
 

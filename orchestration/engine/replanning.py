@@ -36,7 +36,7 @@ def replan_run(
         access.require(by, access.Permission.LAUNCH, change.run.project)
         _allow(change)
         impact.check(change, "replan", "", impact_digest)
-        plan = plan_rules.validate_plan({**change.run.version.plan, "steps": list(steps)})
+        plan = plan_rules.validate_plan({**change.run.version.plan, "steps": _with_kept(change, steps)})
         _check_kept(change, plan)
         _replace(change, plan, by, reason)
         return change.run
@@ -62,6 +62,17 @@ def _kept_keys(change: Change) -> set[str]:
     }
 
 
+def _with_kept(change: Change, steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What has started and isn't named stands before what is new. Where needs are named, its own are, too."""
+    plan, kept, named = change.image.plan, _kept_keys(change), {step.get("key") for step in steps}
+    left_out = [place for place, key in enumerate(plan.keys) if key in kept and key not in named]
+    definitions = [dict(plan.definitions[place]) for place in left_out]
+    if any(step.get("needs") is not None for step in (*definitions, *steps)):
+        for place, definition in zip(left_out, definitions, strict=True):
+            definition["needs"] = [plan.keys[other] for other in plan.graph.needs[place]]
+    return [*definitions, *steps]
+
+
 def _check_kept(change: Change, plan: Plan) -> None:
     """A step that has started must stand in the new plan exactly as it is."""
     new = {step["key"]: step for step in plan.as_data()["steps"]}
@@ -73,9 +84,7 @@ def _check_kept(change: Change, plan: Plan) -> None:
     }
     for key in sorted(_kept_keys(change)):
         old = image.plan.definitions[image.plan.place[key]]
-        if key not in new:
-            faults.append(("steps", f"Step {key!r} has started already, so it has to stay in the plan."))
-        elif _without_needs(new[key]) != _without_needs(old) or new_needs[key] != old_needs[key]:
+        if _without_needs(new[key]) != _without_needs(old) or new_needs[key] != old_needs[key]:
             faults.append((f"steps.{key}", f"Step {key!r} has started already, so it can't be changed."))
     if faults:
         raise InvalidInput(faults)

@@ -13,10 +13,10 @@ EVENT_COLUMNS = ("sequence_no", "type", "step_key", "at", "actor", "data", "audi
 
 
 def events_after(run: WorkflowRun, after: int, limit: int) -> Data:
-    """`next_after` is None where there is no more yet."""
+    """`next_after` is where the history goes on, now or later."""
     rows = Event.objects.filter(run=run, sequence_no__gt=after).order_by("sequence_no").values(*EVENT_COLUMNS)
-    found = [event_data(row) for row in rows[: limit + 1]]
-    return {"items": found[:limit], "next_after": found[limit - 1]["sequence_no"] if len(found) > limit else None}
+    found = [event_data(row) for row in rows[:limit]]
+    return {"items": found, "next_after": found[-1]["sequence_no"] if found else after}
 
 
 def event_data(row: dict[str, Any]) -> Data:
@@ -24,7 +24,7 @@ def event_data(row: dict[str, Any]) -> Data:
 
 
 def log_after(run: WorkflowRun, step_key: str, *, stream: str, after: int, limit: int) -> Data:
-    """Raises NotFound. `next_after` is where the output goes on later; None where nothing was said yet."""
+    """Raises NotFound. `next_after` is where the output goes on, now or later."""
     step = finding.find_step(run, step_key)
     attempts = ExecutionRun.objects.filter(step_run=step).values_list("pk", flat=True)
     chunks = logs.read(list(attempts), stream=stream, after=after, limit=limit)
@@ -38,4 +38,4 @@ def log_after(run: WorkflowRun, step_key: str, *, stream: str, after: int, limit
         }
         for chunk in chunks
     ]
-    return {"items": items, "next_after": chunks[-1]["id"] if chunks else after or None}
+    return {"items": items, "next_after": chunks[-1]["id"] if chunks else after}

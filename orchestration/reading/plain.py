@@ -29,7 +29,7 @@ def usage(found: Mapping[str, Any]) -> Data:
     return {
         "input_tokens": int(found.get("input_tokens") or 0),
         "output_tokens": int(found.get("output_tokens") or 0),
-        "cost_usd": money(found.get("cost_usd")),
+        "cost_usd": money(found.get("cost_usd")) if found else 0.0,
     }
 
 

@@ -43,7 +43,7 @@ def whole_run(run: WorkflowRun) -> Data:
     states = [row["state"] for row in rows]
     return {
         **run_data(run),
-        "current_step": _current_step(rows),
+        "current_step": None if run.is_final else _current_step(rows),
         "allowed_actions": actions.allowed_actions(run, states),
         "steps": steps.steps_data(rows, plan_image(run.version_id)),
     }

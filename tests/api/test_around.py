@@ -54,10 +54,10 @@ def test_a_risky_single_command_waits_for_somebody_else(team: Team, ada: Caller,
 
 def test_a_single_run_is_canceled_and_done_again(team: Team, ada: Caller) -> None:
     first = ada.post("/runs", command(team)).json()
-    assert ada.post(f"/runs/{first['id']}/cancel").json()["state"] == "canceled"
+    assert ada.send(f"/runs/{first['id']}/cancel", b"").json()["state"] == "canceled"
     second = ada.post("/runs", command(team)).json()
     runs.settle(WorkflowRun.objects.get(pk=second["id"]), {"run": runs.BROKEN})
-    assert ada.post(f"/runs/{second['id']}/retry", {"reason": "Again."}).json()["steps"][0]["state"] == "ready"
+    assert ada.send(f"/runs/{second['id']}/retry", b"").json()["steps"][0]["state"] == "ready"
     assert [item["id"] for item in ada.get("/runs").json()["items"]] == [second["id"], first["id"]]
 
 

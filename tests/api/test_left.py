@@ -60,7 +60,7 @@ def test_output_is_read_on_from_where_one_was(team: Team, linus: Caller) -> None
     run = runs.launch(team, "a")
     runs.start(run, "a")
     path = f"/workflow-runs/{run.pk}/steps/a/log"
-    assert linus.get(path).json() == {"items": [], "next_after": None}
+    assert linus.get(path).json() == {"items": [], "next_after": 0}
     attempt = ExecutionRun.objects.get()
     say(attempt, "stdout", "one\n", 4)
     first = linus.get(path).json()

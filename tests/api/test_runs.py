@@ -164,6 +164,50 @@ def test_what_has_not_started_is_replaced_by_a_new_plan(team: Team, ada: Caller)
     assert told["workflow"]["version"] == 2
 
 
+def test_what_has_started_stays_where_a_new_plan_does_not_name_it(team: Team, ada: Caller) -> None:
+    run = runs.launch(team, "a >> b")
+    runs.finish(runs.start(run, "a"))  # type: ignore[arg-type]
+    new = {"key": "c", "type": "command", "command": "true"}
+    told = ada.post(at(run, "/replan"), {"steps": [{**new, "needs": ["a"]}], "reason": "B is not needed."}).json()
+    assert [(step["key"], step["state"], step["needs"]) for step in told["steps"]] == [
+        ("a", "succeeded", []),
+        ("c", "ready", ["a"]),
+    ]
+
+
+def test_what_has_started_of_a_list_stays_before_a_new_list(team: Team, ada: Caller) -> None:
+    listed = [{"key": key, "type": "command", "command": "true"} for key in "abcd"]
+    plan = {**runs.make_plan(team, "a"), "steps": listed[:3]}
+    run_id = ada.post(f"/workflows/{ada.post('/workflows', plan).json()['id']}/runs").json()["id"]
+    runs.finish(runs.start(WorkflowRun.objects.get(pk=run_id), "a"))  # type: ignore[arg-type]
+    told = ada.post(f"/workflow-runs/{run_id}/replan", {"steps": [listed[3]], "reason": "Shorter."}).json()
+    assert [(step["key"], step["needs"]) for step in told["steps"]] == [("a", []), ("d", ["a"])]
+
+
+def test_a_run_that_is_over_has_no_current_step_even_if_a_failure_was_forgiven(team: Team, linus: Caller) -> None:
+    run = runs.settle(runs.launch(team, "a >> b", {"a": {"continue_on_error": True}}), {"a": runs.BROKEN})
+    told = linus.get(at(run)).json()
+    assert (told["state"], told["steps"][0]["state"], told["current_step"]) == ("succeeded", "failed", None)
+
+
+def test_what_asked_no_model_cost_nothing(team: Team, linus: Caller) -> None:
+    told = linus.get(at(runs.settle(runs.launch(team, "a")))).json()
+    nothing = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    assert (told["usage"], told["steps"][0]["usage"]) == (nothing, nothing)
+
+
+@pytest.mark.parametrize("action", ["retry-step", "skip-step"])
+def test_an_impact_about_a_step_asks_which_one(linus: Caller, waiting: WorkflowRun, action: str) -> None:
+    told = problem_of(linus.get(at(waiting, "/impact"), action=action), 422)
+    assert [error["path"] for error in told["errors"]] == ["step_key"]
+
+
+def test_a_body_that_is_missing_is_asked_for(ada: Caller, waiting: WorkflowRun) -> None:
+    for raw in (b"", b"{", b"[]"):
+        told = problem_of(ada.send(at(waiting, "/pause"), raw), 422)
+        assert [error["path"] for error in told["errors"]] == ["body"]
+
+
 def test_what_an_action_would_do_is_told_before_and_refused_when_it_is_stale(team: Team, ada: Caller) -> None:
     run = runs.settle(runs.launch(team, "a >> b"), {"a": runs.BROKEN})
     sheet = ada.get(at(run, "/impact"), action="retry-step", step_key="a").json()
@@ -240,7 +284,10 @@ def test_the_history_has_no_gap_and_can_be_read_on_from_any_number(linus: Caller
     assert [event["sequence_no"] for event in told] == list(range(1, waiting.last_sequence_no + 1))
     portion = linus.get(at(waiting, "/events"), after=2, limit=2).json()
     assert (portion["items"], portion["next_after"]) == (told[2:4], 4)
-    assert linus.get(at(waiting, "/events"), after=waiting.last_sequence_no).json() == {"items": [], "next_after": None}
+    assert linus.get(at(waiting, "/events"), after=waiting.last_sequence_no).json() == {
+        "items": [],
+        "next_after": waiting.last_sequence_no,
+    }
     for event in told:
         answers.Event.model_validate(event)
 

@@ -91,7 +91,7 @@ def state_line(view: RunView) -> Data:
         "steps_done": sum(view.counts[done] for done in DONE),
         "steps_total": len(view.rows),
         "tokens": used or None,
-        "cost_usd": run.cost_usd,
+        "cost_usd": run.cost_usd or None,
         "budget": _budget(view, used),
         "timer": _timer(view),
     }

@@ -154,7 +154,7 @@ def _history(view: RunView, key: str) -> Data:
         "attempts": earlier,
         "checks": checks.checks_of(view, _before(view, key)),
         "diff": _changed(view),
-        "cost_usd": view.run.cost_usd,
+        "cost_usd": view.run.cost_usd or None,
     }
 
 

@@ -10,14 +10,14 @@ from ccdash import doctor
 from ccdash.doctor.finding import FAIL, OK, WARN
 from policy.management.command import PolicyCommand
 
-EXIT = {OK: 0, WARN: 1, FAIL: 2}
+EXIT = {OK: 0, WARN: 0, FAIL: 1}
 
 
 class Command(PolicyCommand):
     help = (
         "Look at settings, database, migrations, channel layer, broker, sandbox, git, providers, disk, data folder, "
-        "workers and audit log, and say what to mend. Exit code 0: all is well, 1: something is doubtful, 2: something "
-        "is broken. Changes nothing.\n\n"
+        "workers and audit log, and say what to mend. Exit code 0: it works, 1: something is broken. Changes "
+        "nothing.\n\n"
         "Example: manage.py doctor"
     )
     requires_system_checks = ()

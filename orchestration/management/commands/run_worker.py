@@ -15,7 +15,10 @@ from orchestration.pool import Pool
 
 class Command(BaseCommand):
     requires_system_checks = ()
-    help = "Run a worker process until it is told to stop (Ctrl-C or TERM). Commands live on and are taken up again."
+    help = (
+        "Run a worker process until it is told to stop (Ctrl-C or TERM). Commands live on and are taken up again. "
+        "Example: CCDASH_WORKERS=4 manage.py run_worker"
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         told = threading.Event()

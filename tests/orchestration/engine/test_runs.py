@@ -294,8 +294,28 @@ def test_a_run_past_its_time_is_ended(team: Team) -> None:
     run = runs.launch(team, "a", timeout_seconds=0.001)
     recovering.sweep()
     run.refresh_from_db()
-    assert run.state == "canceled"
+    assert (run.state, run.state_reason) == ("canceled", "timeout")
+    assert runs.step_of(run, "a").state_reason == "timeout"
     assert run.events.filter(type="run.timed_out").exists()
+
+
+def test_a_step_that_executes_when_the_runs_time_is_over_ends_for_that_reason(team: Team) -> None:
+    run = runs.launch(team, "a", timeout_seconds=0.001)
+    assignment = runs.start(run)
+    recovering.sweep()
+    runs.finish(assignment, Outcome("canceled"))  # type: ignore[arg-type]
+    run.refresh_from_db()
+    assert (run.state, run.state_reason) == ("canceled", "timeout")
+    assert runs.step_of(run, "a").state_reason == "timeout"
+
+
+def test_a_run_that_a_person_canceled_is_not_said_to_be_late(team: Team) -> None:
+    run = runs.launch(team, "a >> b")
+    assignment = runs.start(run)
+    controlling.cancel_run(run.pk, reason="Enough.", by=team.actor("ada"))
+    runs.finish(assignment, Outcome("canceled"))  # type: ignore[arg-type]
+    run.refresh_from_db()
+    assert (run.state, run.state_reason) == ("canceled", "canceled")
 
 
 def test_a_chain_of_a_hundred_checks_settles_within_the_launch(team: Team) -> None:
