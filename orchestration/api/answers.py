@@ -285,23 +285,6 @@ class Log(Answered):
     next_after: int
 
 
-class Artifact(Answered):
-    id: str
-    name: str
-    kind: str
-    path: str
-    media_type: str
-    sha256: str
-    size: int
-    commit: str
-    run_id: str
-    step_key: str
-    execution_run_id: str
-    attempt: int
-    lineage: Anything
-    created_at: Moment
-
-
 class Capabilities(Answered):
     streaming: bool
     cancel: bool
@@ -349,10 +332,6 @@ class Runs(Listing):
 
 class Approvals(Listing):
     items: list[WaitingApproval]
-
-
-class Artifacts(Listing):
-    items: list[Artifact]
 
 
 class Projects(Listing):

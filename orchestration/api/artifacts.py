@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from ninja import Router
 
-from orchestration.api import answers as shapes
+from orchestration.api import artifact_answers as shapes
 from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.refusals import ContentGone
@@ -36,8 +36,9 @@ BINARY = {"responses": {200: {"content": {DOWNLOAD: {"schema": {"type": "string"
 
 @router.get("/{artifact_id}", response=answers(shapes.Artifact, 404), operation_id="get_artifact")
 def get_artifact(request: HttpRequest, artifact_id: str) -> Answer:
-    """An artifact: hash, size, the step and attempt that left it, and what it was made from."""
-    return Answer(artifacts.artifact_data(finding.find_artifact(asker(request), artifact_id)))
+    """An artifact: hash, size, the step and attempt that left it, what it was made from and what rests on it."""
+    found = finding.find_artifact(asker(request), artifact_id)
+    return Answer(artifacts.artifacts_data(found.run, [found])[0])
 
 
 @router.get(

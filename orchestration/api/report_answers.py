@@ -7,7 +7,6 @@ from orchestration.api.answers import (
     Anything,
     Approval,
     ApprovalKinds,
-    Artifact,
     Check,
     Decision,
     Event,
@@ -20,6 +19,7 @@ from orchestration.api.answers import (
     StepTypes,
     Usage,
 )
+from orchestration.api.artifact_answers import ArtifactBase
 
 
 class Attempt(Answered):
@@ -78,7 +78,8 @@ class ReportedDecision(Decision):
     kind: ApprovalKinds
 
 
-class ReportedArtifact(Artifact):
+class ReportedArtifact(ArtifactBase):
+    lineage: Anything
     link: str
 
 

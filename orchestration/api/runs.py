@@ -10,6 +10,7 @@ from ninja import Query, Router
 from orchestration import reports
 from orchestration.api import answers as shapes
 from orchestration.api import paging
+from orchestration.api.artifact_answers import Artifacts
 from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
@@ -80,7 +81,7 @@ def get_log(
     return Answer(histories.log_after(run, step_key, stream=stream or "", after=after, limit=limit))
 
 
-@router.get("/{run_id}/artifacts", response=answers(shapes.Artifacts, 404), operation_id="list_artifacts")
+@router.get("/{run_id}/artifacts", response=answers(Artifacts, 404), operation_id="list_artifacts")
 def list_artifacts(
     request: HttpRequest, run_id: str, limit: paging.Limit = 50, cursor: paging.Cursor | None = None
 ) -> Answer:
@@ -88,7 +89,7 @@ def list_artifacts(
     run = finding.find_run(asker(request), run_id)
     found = run.artifacts.select_related("step_run", "attempt")
     items, following = paging.oldest_first(found, limit, cursor)
-    return Answer({"items": [artifacts.artifact_data(item) for item in items], "next_cursor": following})
+    return Answer({"items": artifacts.artifacts_data(run, items), "next_cursor": following})
 
 
 @router.get(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from orchestration.models import Artifact
+from collections.abc import Sequence
+
+from orchestration.models import Artifact, WorkflowRun
+from orchestration.reading.lineage import lineages
 from orchestration.reading.plain import Data, moment
 
 
+def artifacts_data(run: WorkflowRun, found: Sequence[Artifact]) -> list[Data]:
+    """Artifacts of one run, each with what it was made from and what rests on it by now."""
+    lines = lineages(run, found)
+    return [{**artifact_data(one), "lineage": lines[one.pk]} for one in found]
+
+
 def artifact_data(artifact: Artifact) -> Data:
-    """Needs `step_run` and `attempt` beside the row."""
+    """As it was stored. Needs `step_run` and `attempt` beside the row."""
     return {
         "id": str(artifact.pk),
         "name": artifact.name,

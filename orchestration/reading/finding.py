@@ -76,7 +76,8 @@ def find_version(workflow: Workflow, number: int | None = None) -> WorkflowVersi
 
 def find_artifact(actor: Actor, artifact_id: str) -> Artifact:
     visible = Artifact.objects.filter(run__project__in=access.visible_projects(actor))
-    found = visible.select_related("step_run", "attempt").filter(pk=identity(artifact_id)).first()
+    beside = ("step_run", "attempt", "run__project", "run__feature", "run__version")
+    found = visible.select_related(*beside).defer("run__version__plan").filter(pk=identity(artifact_id)).first()
     if found is None:
         raise NotFound("There is no such artifact.")
     return found

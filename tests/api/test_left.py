@@ -12,9 +12,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestration import logs, reports
-from orchestration.api import answers, report_answers
+from orchestration.api import answers, artifact_answers, report_answers
 from orchestration.artifacts import ArtifactStore
-from orchestration.models import Artifact, ExecutionRun, WorkflowRun
+from orchestration.models import Artifact, Document, ExecutionRun, WorkflowRun
 from orchestration.reading import finding
 from tests.api.people import Caller, problem_of
 from tests.orchestration import runs
@@ -83,8 +83,22 @@ def test_artifacts_are_told_with_where_they_come_from(linus: Caller, run: Workfl
     assert listed == {"items": [told], "next_cursor": None}
     assert told["sha256"] == hashlib.sha256(b"hello").hexdigest()
     assert (told["size"], told["step_key"], told["run_id"], told["attempt"]) == (5, "first", str(run.pk), 1)
-    assert told["lineage"] == {"commit": "abc"}
-    answers.Artifact.model_validate(told)
+    assert told["lineage"]["commit"] == "abc"
+    assert (told["lineage"]["feature"], told["lineage"]["run_number"]) == (run.feature.slug, run.number)
+    artifact_answers.Artifact.model_validate(told)
+
+
+def test_lineage_can_be_walked_both_ways_past_a_decision(team: Team, linus: Caller, run: WorkflowRun) -> None:
+    before = keep(run, "first", b"hello")
+    runs.decide(team, run, "gate")
+    runs.settle(run)
+    after = keep(run, "last", b"world")
+    Document.objects.create(feature=run.feature, path="docs/plan.md", title="Plan", digest="d" * 64)
+    told = {item["id"]: item["lineage"] for item in linus.get(f"/workflow-runs/{run.pk}/artifacts").json()["items"]}
+    assert [one["id"] for one in told[str(after.pk)]["made_from"]] == [str(before.pk)]
+    assert [one["id"] for one in told[str(before.pk)]["used_by"]] == [str(after.pk)]
+    assert told[str(before.pk)]["made_from"] == told[str(after.pk)]["used_by"] == []
+    assert [one["path"] for one in told[str(after.pk)]["documents"]] == ["docs/plan.md"]
 
 
 def test_content_is_a_download_that_no_browser_runs(linus: Caller, run: WorkflowRun) -> None:
