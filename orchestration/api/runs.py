@@ -15,7 +15,7 @@ from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
 from orchestration.api.report_answers import Report
-from orchestration.engine.errors import InvalidInput
+from orchestration.engine.errors import NotFound
 from orchestration.reading import artifacts, finding, histories, impacts, runs
 
 router = Router(tags=["Runs"])
@@ -56,7 +56,7 @@ def get_impact(
     """What an action would do, before it is done. An action may carry the digest, and is refused when it is stale."""
     by = asker(request)
     if action in ABOUT_A_STEP and not step_key:
-        raise InvalidInput([("step_key", f"Name the step that {action} is about.")])
+        raise NotFound(f"There is no step without a key: name in step_key what {action} is about.")
     return Answer(impacts.impact_of(finding.find_run(by, run_id), action, step_key or "", by=by))
 
 

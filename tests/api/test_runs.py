@@ -198,8 +198,7 @@ def test_what_asked_no_model_cost_nothing(team: Team, linus: Caller) -> None:
 
 @pytest.mark.parametrize("action", ["retry-step", "skip-step"])
 def test_an_impact_about_a_step_asks_which_one(linus: Caller, waiting: WorkflowRun, action: str) -> None:
-    told = problem_of(linus.get(at(waiting, "/impact"), action=action), 422)
-    assert [error["path"] for error in told["errors"]] == ["step_key"]
+    assert "step_key" in problem_of(linus.get(at(waiting, "/impact"), action=action), 404)["detail"]
 
 
 def test_a_body_that_is_missing_is_asked_for(ada: Caller, waiting: WorkflowRun) -> None:
