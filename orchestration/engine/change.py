@@ -65,7 +65,7 @@ class Change:
             method(*arguments)
         except TransitionNotAllowed:
             raise WrongState(
-                f"Step {step.key!r} is {step.get_state_display().lower()}; that can't be done now.", state=before
+                f"That can't be done with step {step.key!r} now: {step.get_state_display().lower()}.", state=before
             ) from None
         self._moved.setdefault(place, (before, set()))[1].add("state")
         self.set(place, state_reason=reason, **columns)

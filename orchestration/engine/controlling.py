@@ -215,7 +215,7 @@ def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -
         "awaiting_approval",
     ):
         raise WrongState(
-            f"Step {step.key!r} is {step.get_state_display().lower()}; it can't be skipped now.",
+            f"Step {step.key!r} can't be skipped now: {step.get_state_display().lower()}.",
             state=step.state,
             allowed_actions=allowed_actions(change.run, change.image.states),
         )

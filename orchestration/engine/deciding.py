@@ -7,7 +7,7 @@ import uuid
 from orchestration.engine import agent_gates
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.errors import InvalidInput, WrongState
+from orchestration.engine.errors import InvalidInput, NotFound, WrongState
 from orchestration.models import StepRun, WorkflowRun
 from policy import access, approvals
 from policy.actors import Actor
@@ -50,15 +50,14 @@ def _pending(change: Change, place: int, approval_id: str) -> Approval:
 def _not_waiting(step: StepRun, approval: Approval | None) -> str:
     if approval is not None and approval.state not in ("pending", "superseded"):
         return f"This is {approval.get_state_display().lower()} already; nothing waits for a decision here."
-    return f"Step {step.key!r} does not wait for a decision; it is {step.get_state_display().lower()}."
+    return f"Step {step.key!r} does not wait for a decision: {step.get_state_display().lower()}."
 
 
-def _named(step: StepRun, approval_id: str) -> Approval | None:
-    try:
-        wanted = uuid.UUID(approval_id)
-    except ValueError:
-        return None
-    return Approval.objects.filter(subject=f"step:{step.pk}", pk=wanted).first()
+def _named(step: StepRun, approval_id: str) -> Approval:
+    asked = {str(approval.pk): approval for approval in Approval.objects.filter(subject=f"step:{step.pk}")}
+    if approval_id not in asked:
+        raise NotFound(f"Nothing was asked under this approval_id of step {step.key!r}.")
+    return asked[approval_id]
 
 
 def _tell(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:

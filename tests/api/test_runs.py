@@ -273,6 +273,13 @@ def test_an_action_without_a_reason_or_with_a_field_too_many_does_nothing(
     assert waiting.state == "blocked"
 
 
+@pytest.mark.parametrize("unknown", ["zzz", NOWHERE])
+def test_a_decision_about_what_nobody_asked_is_not_found(grace: Caller, waiting: WorkflowRun, unknown: str) -> None:
+    problem_of(grace.post(at(waiting, "/approve"), {**word(waiting), "approval_id": unknown}), 404)
+    waiting.refresh_from_db()
+    assert waiting.state == "blocked"
+
+
 def test_a_step_that_the_run_does_not_have_is_not_found(ada: Caller, waiting: WorkflowRun) -> None:
     problem_of(ada.post(at(waiting, "/retry-step"), {"step_key": "elsewhere", "reason": "x"}), 404)
     problem_of(ada.get(at(waiting, "/steps/elsewhere/log")), 404)
