@@ -8,35 +8,22 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-import yaml
-
+from orchestration import plan_yaml
+from orchestration.plan_yaml import DOUBLED, MAX_DEPTH, write_yaml
 from orchestration.schema import InvalidPlan
 
+__all__ = ["check_data", "read_json", "read_plan", "text_fault", "write_yaml"]
+
 MAX_BYTES = 10 * 1024 * 1024
-MAX_DEPTH = 40
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ALLOWED_CONTROLS = frozenset("\n\t\r")
 
 
 class Unreadable(ValueError):
-    """JSON that says two things at once, or nothing."""
-
-
-class _Dumper(_SafeDumper):  # type: ignore[misc]
-    """Texts of several lines stand as such, so that people can read and edit prompts and commands."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """What occurs twice is written twice: `read_plan` takes no anchors."""
-        return True
-
-
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
-)
+    """JSON that no other reader would take."""
 
 
 def read_plan(text: str | bytes) -> Any:
@@ -44,21 +31,17 @@ def read_plan(text: str | bytes) -> Any:
     if len(text) > MAX_BYTES:
         raise _fault("plan", f"The plan is larger than {MAX_BYTES // 1024 // 1024} MiB; make it smaller.")
     decoded = _decode(text) if isinstance(text, bytes) else text
-    data = read_json(decoded) if decoded.lstrip()[:1] in ("{", "[") else _read_yaml(decoded)
+    data = read_json(decoded) if decoded.lstrip()[:1] in ("{", "[") else plan_yaml.read_yaml(decoded)
     check_data(data)
     return data
 
 
-def write_yaml(data: Any) -> str:
-    """Data as YAML that reads back as the same data."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
-
-
 def read_json(text: str | bytes, *, place: str = "plan") -> Any:
     """JSON as data, with no doubled key and no NaN; `check_data` is still to come. Raises InvalidPlan at that place."""
+    doubled: list[_Doubled] = []
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
-        return json.loads(decoded, object_pairs_hook=_unique, parse_constant=_no_constant)
+        data = json.loads(decoded, object_pairs_hook=partial(_object, doubled), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise _fault(place, f"This is not UTF-8 text (byte {error.start}).") from None
     except json.JSONDecodeError as error:
@@ -69,6 +52,9 @@ def read_json(text: str | bytes, *, place: str = "plan") -> Any:
         raise _fault(place, str(error)) from None
     except ValueError:  # Python's own limit of digits
         raise _fault(place, "A number in it is too large.") from None
+    if doubled:
+        _refuse_doubled(data)
+    return data
 
 
 def check_data(data: Any) -> None:
@@ -80,11 +66,10 @@ def check_data(data: Any) -> None:
         message = _fault_of(value, depth)
         if message:
             errors.append({"path": path or "plan", "message": message})
-        elif isinstance(value, dict):
-            stack.extend((f"{path}.{key}" if path else str(key), inner, depth + 1) for key, inner in value.items())
+            continue
+        stack.extend((where, inner, depth + 1) for where, inner in _inside(path, value))
+        if isinstance(value, dict):
             errors.extend(_key_faults(path, value))
-        elif isinstance(value, list):
-            stack.extend((f"{path}[{index}]", inner, depth + 1) for index, inner in enumerate(value))
     if errors:
         raise InvalidPlan(errors[:20])
 
@@ -131,37 +116,40 @@ def _decode(text: bytes) -> str:
         raise _fault("plan", f"The plan is not UTF-8 text (byte {error.start}).") from None
 
 
-def _read_yaml(text: str) -> Any:
-    try:
-        _check_events(text)
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, in C where there is one
-    except yaml.MarkedYAMLError as error:
-        where = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise _fault("plan", f"This is not YAML: {error.problem}{where}.") from None
-    except yaml.YAMLError as error:
-        raise _fault("plan", f"This is not YAML: {error}.") from None
-    except (RecursionError, ValueError, OverflowError):
-        raise _fault("plan", "This YAML can't be read: it is nested too deeply or holds an impossible value.") from None
+class _Doubled(dict[str, Any]):
+    """An object in which a field stands twice; which one, and where, is told when all is read."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.field = Counter(key for key, _ in pairs).most_common(1)[0][0]
 
 
-def _check_events(text: str) -> None:
-    # Before anything is built: aliases can blow a small text up to gigabytes.
-    depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        depth += isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
-        depth -= isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent))
-        if isinstance(event, yaml.AliasEvent):
-            raise _fault("plan", "YAML anchors and aliases can't be used in a plan; write the value out.")
-        if depth > MAX_DEPTH:
-            raise _fault("plan", f"This is nested deeper than {MAX_DEPTH} levels.")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(doubled: list[_Doubled], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        doubled = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise Unreadable(f"The field {doubled[:100]!r} stands twice in one object.")
-    return found
+    if len(found) == len(pairs):
+        return found
+    doubled.append(_Doubled(pairs))
+    return doubled[-1]
+
+
+def _refuse_doubled(data: Any) -> None:
+    stack: list[tuple[str, Any]] = [("", data)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, _Doubled):
+            raise _fault(_below(path, value.field[:100]), DOUBLED)
+        stack.extend((where, inner) for where, inner in _inside(path, value) if isinstance(inner, (dict, list)))
+
+
+def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from ((_below(path, str(key)), inner) for key, inner in value.items())
+    elif isinstance(value, list):
+        yield from ((f"{path}[{index}]", inner) for index, inner in enumerate(value))
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
 
 
 def _no_constant(name: str) -> Any:

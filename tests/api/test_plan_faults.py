@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from orchestration import plan_text
 from orchestration.models import Workflow
+from orchestration.schema import InvalidPlan
 from tests.api.people import Caller, problem_of
 from tests.orchestration.runs import Team
 
@@ -84,6 +86,38 @@ def test_a_fault_is_named_by_its_place(ada: Caller, plan: dict[str, Any], path: 
 )
 def test_what_comes_before_may_be_named(ada: Caller, plan: dict[str, Any], steps: list[Any]) -> None:
     assert ada.post("/workflows", {**plan, "steps": steps}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("steps[0].key", '"key": "a", "key": "b"'), ("steps[0].env.X", '"key": "a", "env": {"X": "1", "X": "2"}')],
+)
+def test_a_field_that_stands_twice_is_named(ada: Caller, plan: dict[str, Any], path: str, field: str) -> None:
+    raw = json.dumps({**plan, "steps": ["HERE"]}).replace(
+        '"HERE"', f'{{"type": "command", "command": "true", {field}}}'
+    )
+    told = problem_of(ada.send("/workflows", raw), 422)
+    assert [error["path"] for error in told["errors"]] == [path]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("name", "name: a\nname: b\n"),
+        ("steps[1].key", "steps:\n- key: a\n- key: a\n  key: b\n"),
+        ("steps[0].checks[0].kind", "steps:\n- checks:\n  - {kind: file, kind: junit}\n"),
+    ],
+)
+def test_a_field_that_stands_twice_in_yaml_is_named(path: str, text: str) -> None:
+    with pytest.raises(InvalidPlan) as refusal:
+        plan_text.read_plan(text)
+    assert [error["path"] for error in refusal.value.errors] == [path]
+
+
+@pytest.mark.parametrize(("text", "word"), [("a: &x 1\nb: *x\n", "anchors"), ("a: " + "[" * 99 + "]" * 99, "nested")])
+def test_yaml_that_grows_or_nests_is_refused_for_what_it_is(text: str, word: str) -> None:
+    with pytest.raises(InvalidPlan, match=word):
+        plan_text.read_plan(text)
 
 
 def test_a_value_of_no_kind_is_one_fault(ada: Caller, plan: dict[str, Any]) -> None:
