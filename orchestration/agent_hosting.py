@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
-from orchestration import provider_settings, worktree
+from orchestration import boundary, provider_settings, worktree
 from orchestration.engine import agent_gates, budgets, checkpoints, gates, usage
 from orchestration.engine.budgets import Room, Spender
 from orchestration.engine.change import Change
@@ -30,6 +30,8 @@ from orchestration.storable import storable
 from policy import risk
 from policy.models import Project
 from policy.redaction import redact_data
+
+BEGAN_TOO_FREE = "this project requires a sandbox by now, and the attempt began without one; it can be retried"
 
 
 class AgentHost(AttemptHost):
@@ -51,6 +53,8 @@ class AgentHost(AttemptHost):
 
     def permit(self, call: ToolCall) -> Permission:
         clean = replace(call, arguments=self._clean(call.arguments))
+        if call.name == "run_command" and self._began_too_free():
+            return Permission("refused", BEGAN_TOO_FREE)
         if self._is_free(clean):
             return Permission("allowed")
 
@@ -99,9 +103,13 @@ class AgentHost(AttemptHost):
     def _is_free(self, call: ToolCall) -> bool:
         """Most calls: the rules allow them and nobody was ever asked. What is said here costs no lock."""
         project = Project.objects.get(pk=self.assignment.project_id)
-        context = gates.context_for(project, self.assignment.feature, project.rules_revision)
+        context = gates.context_for(project, self.assignment.feature, project.rules_revision, here=True)
         verdict = risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), self.assignment.definition, context)
         return verdict.verdict == "allow" and not agent_gates.was_asked(self.assignment.step_run_id, call.id)
+
+    def _began_too_free(self) -> bool:
+        project = Project.objects.get(pk=self.assignment.project_id)
+        return boundary.stricter(self.assignment.sandbox, boundary.wanted(project)) != self.assignment.sandbox
 
     def _clean(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return dict(redact_data(storable(data), self._hidden))

@@ -11,7 +11,8 @@ import signal
 from typing import NoReturn
 
 from orchestration import processes
-from orchestration.spool import CommandSpec
+from orchestration.frames import write_all
+from orchestration.spool import ARGUMENTS, CommandSpec
 
 
 def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int, held: int) -> NoReturn:
@@ -29,10 +30,22 @@ def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, pa
         stage = "start"
         if not os.read(held, 1):
             os._exit(127)  # the claim could not be made to last
-        os.execve(spec.argv[0], spec.argv, spec.env)  # noqa: S606
+        os.execve(spec.argv[0], spec.argv, told_inside(spec.env) if spec.sandboxed else spec.env)  # noqa: S606
     except BaseException as error:  # noqa: BLE001 - the parent reports it
         os.write(failing, f"{stage}:{getattr(error, 'strerror', None) or error}".encode()[:1000])
     os._exit(127)
+
+
+def told_inside(env: dict[str, str]) -> dict[str, str]:
+    """Nothing of it reaches the sandbox's own program, which runs outside; nor a list of arguments that all can see."""
+    words = [word for name, value in env.items() for word in ("--setenv", name, value)]
+    held = os.memfd_create("environment", 0)
+    write_all(held, b"".join(os.fsencode(word) + b"\0" for word in words))
+    os.lseek(held, 0, os.SEEK_SET)
+    os.dup2(held, ARGUMENTS)
+    if held != ARGUMENTS:
+        os.close(held)
+    return {}
 
 
 def forget_signals() -> None:
@@ -48,6 +61,7 @@ def limit_resources(spec: CommandSpec) -> None:
     lower(resource.RLIMIT_NOFILE, spec.nofile)
     lower(resource.RLIMIT_FSIZE, spec.file_bytes)
     lower(resource.RLIMIT_AS, spec.memory_bytes)
+    lower(resource.RLIMIT_NPROC, spec.processes)
     processes.forbid_new_privileges()
     processes.offer_for_memory()
 

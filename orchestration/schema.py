@@ -141,6 +141,7 @@ class WorkingStep(StepShape):
     timeout_seconds: Seconds | None = None
     retry: Retry | None = None
     continue_on_error: Flag = False
+    network: Flag = False
     artifacts: Annotated[list[ArtifactSpec], Field(max_length=200)] = []
 
 

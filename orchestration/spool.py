@@ -22,11 +22,16 @@ from orchestration.frames import FRAME_BYTES, Frame, parse, write_all
 
 # Written in advance, so that a full disk can't keep the last word from being said.
 EXIT_BYTES = 4096
+# The descriptor on which a sandbox is told the environment of its command.
+ARGUMENTS = 9
 
 
 @dataclass(frozen=True)
 class CommandSpec:
-    """All that a supervisor needs. It goes through a pipe and is never written down: `env` holds secrets."""
+    """All that a supervisor needs. It goes through a pipe and is never written down: `env` holds secrets.
+
+    `sandboxed`: `argv` is a sandbox that reads the command's environment from the descriptor ARGUMENTS.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -39,6 +44,7 @@ class CommandSpec:
     nofile: int | None = None
     file_bytes: int | None = None
     memory_bytes: int | None = None
+    processes: int | None = None
     sandboxed: bool = False
 
 

@@ -24,7 +24,7 @@ from orchestration.engine.door import change_run
 from orchestration.engine.errors import Busy, LostAttempt
 from orchestration.engine.finishing import Left
 from orchestration.engine.starting import Assignment
-from orchestration.executors import executor_for
+from orchestration.executors import commits, executor_for
 from orchestration.executors.base import LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun, WorkflowRun
@@ -66,6 +66,7 @@ def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
         context = _context(assignment, prepare_workspace(assignment))
         outcome = executor_for(assignment.definition["type"]).execute(context, host)
         host.finish_log()
+        commits.bring_home(context)
         return outcome
     except LeaseLost:
         logger.info("attempt %s belongs to another worker now", assignment.attempt_id)
@@ -134,6 +135,7 @@ def _identical(assignment: Assignment, path: Path) -> Path:
 
 def _context(assignment: Assignment, workspace: Path) -> StepContext:
     definition, spool = assignment.definition, _spool(assignment)
+    tree = worktree.open_run_worktree(workspace) if assignment.workspace_kind == "worktree" else None
     if definition["type"] == "sdk":
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     return StepContext(
@@ -155,16 +157,13 @@ def _context(assignment: Assignment, workspace: Path) -> StepContext:
         secrets=_granted(assignment, definition),
         scope=assignment.scope,
         timeout_seconds=definition.get("timeout_seconds"),
-        sandbox=settings.SANDBOX,
-        git_folder=_git_folder(assignment, workspace),
-        hidden_paths=(Path(settings.DATA_DIR),),
+        sandbox=assignment.sandbox,
+        git_folder=tree.common if tree else None,
+        git_admin=tree.admin if tree else None,
+        hidden_paths=(Path(settings.BASE_DIR), Path(settings.DATA_DIR)),
         handle=assignment.handle,
         checkpoint=assignment.checkpoint,
     )
-
-
-def _git_folder(assignment: Assignment, workspace: Path) -> Path | None:
-    return worktree.open_run_worktree(workspace).common if assignment.workspace_kind == "worktree" else None
 
 
 def _granted(assignment: Assignment, definition: Mapping[str, Any]) -> Mapping[str, str]:

@@ -178,7 +178,7 @@ def _check_out(worktree: RunWorktree, commit: str) -> None:
 def _take(worktree: RunWorktree, last: Snapshot, message: str) -> Snapshot:
     skipped = _stage(worktree)
     tree = _git(worktree, "write-tree", "--missing-ok").decode().strip()
-    head = _head(worktree)
+    head = _committed(worktree, last)
     if (tree, head) == (last.tree, last.head):
         return Snapshot(tree, last.commit, head, changed=False, skipped=skipped)
     parents = [last.commit, *([head] if head and head != last.head else [])]
@@ -186,6 +186,16 @@ def _take(worktree: RunWorktree, last: Snapshot, message: str) -> Snapshot:
     commit = _git(worktree, "commit-tree", tree, *words, "-m", message).decode().strip()
     _git(worktree, "update-ref", f"refs/heads/{worktree.branch}", commit, folder=worktree.common)
     return Snapshot(tree, commit, head, changed=True, skipped=skipped)
+
+
+def _committed(worktree: RunWorktree, last: Snapshot) -> str:
+    """HEAD, if it names a commit: a command may have written anything there, and what it committed a moment ago in a
+    sandbox may not be home yet."""
+    head = _head(worktree)
+    if head in ("", last.head):
+        return head
+    asked = git.ask("cat-file", "commit", head, cwd=worktree.common, env={"GIT_DIR": str(worktree.common)})
+    return head if asked.code == 0 else last.head
 
 
 def _stage(worktree: RunWorktree) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Its device and inode are recorded: a path that was swapped for another folder is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def change(project: Project, *, by: Actor, reason: str = "", **changes: Any) -> 
             setattr(stored, key, changes[key])
         _validate(stored)
         if before:
-            stored.save(update_fields=list(before))
+            _renew_rules(stored, before)
+            stored.save(update_fields=[*before, "rules_revision"])
             after = {key: changes[key] for key in before}
             audit.append(
                 "project.changed",
@@ -75,6 +77,12 @@ def change(project: Project, *, by: Actor, reason: str = "", **changes: Any) -> 
                 reason=reason,
             )
     return stored
+
+
+def _renew_rules(project: Project, changed: Iterable[str]) -> None:
+    """What the rules are told of changes with this: no step starts under what was believed before."""
+    if "sandbox_required" in changed:
+        project.rules_revision += 1
 
 
 def checked_folder(path: str | Path) -> Path:

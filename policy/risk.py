@@ -34,6 +34,7 @@ class Verdict:
     reasons: tuple[Reason, ...]
     rules_version: str
     approvers: tuple[str, ...] = ()
+    sandbox: str = "none"  # under which boundary this was said
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def evaluate_tool_call(call: ToolCall, step: Mapping[str, Any], context: PolicyC
 
 def _judge(step: Mapping[str, Any], context: PolicyContext, look: Callable[[str], Seen]) -> Verdict:
     try:
-        seen = look(context.workspace_root or "")
+        seen = step_facts.bounded(look(context.workspace_root or ""), step, context.sandbox)
         return _verdict(step, context, list(_matches(step, seen, context)))
     except Exception:  # noqa: BLE001
         # A fault of ours must stop the step, not the run's engine.
@@ -79,7 +80,8 @@ def _judge(step: Mapping[str, Any], context: PolicyContext, look: Callable[[str]
         reason = Reason(
             "judgement_failed", "The step could not be judged, so it does not run by itself.", "fail-closed"
         )
-        return Verdict("require_elevated_approval", "critical", (reason,), context.rules.version)
+        version = context.rules.version
+        return Verdict("require_elevated_approval", "critical", (reason,), version, sandbox=context.sandbox)
 
 
 def _verdict(step: Mapping[str, Any], context: PolicyContext, matches: list[_Match]) -> Verdict:
@@ -89,7 +91,7 @@ def _verdict(step: Mapping[str, Any], context: PolicyContext, matches: list[_Mat
     matches.sort(key=lambda match: -ruleset.VERDICTS.index(match.verdict))
     reasons = tuple(dict.fromkeys(match.reason for match in matches))[:MAX_REASONS]
     named = dict.fromkeys(name for match in matches if match.verdict == verdict for name in match.rule.approvers)
-    return Verdict(verdict, highest(risks), reasons, context.rules.version, tuple(named))
+    return Verdict(verdict, highest(risks), reasons, context.rules.version, tuple(named), context.sandbox)
 
 
 def _matches(step: Mapping[str, Any], seen: Seen, context: PolicyContext) -> Iterator[_Match]:

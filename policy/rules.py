@@ -13,7 +13,7 @@ from policy.models.rules import Rule as RuleRow
 from policy.ruleset import VARIABLES, Rule, RuleSet
 from policy.shipped_rules import SHIPPED
 
-__all__ = ["SHIPPED", "Rule", "RuleSet", "check_condition", "load_rules", "rule_of"]
+__all__ = ["SHIPPED", "Rule", "RuleSet", "check_condition", "load_rules", "requires_sandbox", "rule_of"]
 
 
 def load_rules(project: Project, revision: int | None = None) -> RuleSet:
@@ -37,6 +37,16 @@ def rule_of(row: RuleRow) -> Rule:
 def check_condition(source: str) -> Expression:
     """Raises ExpressionError where a rule's condition can't be used; for forms and admin, before a row is saved."""
     return compile_expression(source, VARIABLES)
+
+
+def requires_sandbox(project: Project, revision: int | None = None) -> bool:
+    """As the project's rules had it at this revision: a project that is held in memory may be an old one."""
+    return _requires(project.pk, project.created_at, project.rules_revision if revision is None else revision)
+
+
+@functools.lru_cache(maxsize=512)
+def _requires(project_id: int, born: datetime, revision: int) -> bool:
+    return Project.objects.filter(pk=project_id, sandbox_required=True).exists()
 
 
 @functools.lru_cache(maxsize=512)

@@ -59,7 +59,7 @@ SHIPPED = RuleSet(
         ),
         _ask("environment", "high", "These variables decide what programs do.", "environment", "step_environment"),
         _ask("outside-the-workspace", "high", "Runs stay in their workspace.", "read_outside", "write_outside"),
-        _ask("network", "high", "What leaves can't be called back.", "network"),
+        _ask("network", "high", "What leaves can't be called back.", "network", "network_granted"),
         _ask("installs", "high", "Installed software runs its own code.", "install"),
         _ask("push", "high", "Others see what is pushed.", "push"),
         _ask("branches", "medium", "Moves what the run works on.", "tree"),
@@ -90,6 +90,10 @@ SHIPPED = RuleSet(
         _deny("no-foreign-processes", "A run ends its own processes only.", "foreign_process"),
         _deny("no-silence", "Recording stays on.", "audit"),
         _deny("no-agents-in-the-dark", "Agents are steps of a plan, under its gates.", "agent"),
+        _deny(
+            "sandboxed-or-not-at-all", "Where a sandbox is required, code runs in it or not at all.",
+            "sandbox_missing",
+        ),
         _deny("inside-the-workspace", "A step works inside its workspace.", "folder_outside"),
         _deny("tools-as-granted", "An agent uses the tools it was granted.", "tool_refused"),
     )

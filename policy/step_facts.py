@@ -1,15 +1,16 @@
 """A step, or an agent's tool call, to findings and to the facts that conditions of rules may name.
 
 Pure. Every key is always there, so a condition never fails for want of one:
-  step: key, name, type, risk, effects, provider, model, tools, secrets, env, cwd, timeout_seconds
+  step: key, name, type, risk, effects, provider, model, tools, secrets, env, cwd, timeout_seconds, network
   command: text, classes, programs, subcommands, reads, writes, deletes      tool: name, path
-  cost: max_usd, max_tokens      project, feature, environment, sandbox: text
+  cost: max_usd, max_tokens      project, feature, environment: text
+  sandbox: none | bubblewrap | missing (wanted and not to be had)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from policy import shell
@@ -29,11 +30,17 @@ STEP_CLASSES: dict[str, str] = {
     "secrets_exposed": "Uses secrets and reaches the network, or isn't understood",
     "step_environment": "Sets variables that decide what programs do",
     "folder_outside": "Works outside the workspace",
+    "network_granted": "Is given the network",
+    "sandbox_missing": "Runs code where the sandbox that it needs is missing",
     "author_high": "Marked as high risk by its author",
     "author_critical": "Marked as critical by its author",
 }
 READING_TOOLS = frozenset({"read_file", "list_files", "search_files", "show_diff", "write_artifact"})
 CHANGING_TOOLS = frozenset({"write_file", "edit_file", "run_command"})
+MISSING = (
+    "Runs code, and the sandbox that it has to run in does not work on this machine: "
+    "install bubblewrap and allow user namespaces."
+)
 _EXPOSES = frozenset({"network", "remote", "unknown", "code", "push", "publish", "deploy", "container", "database"})
 
 
@@ -58,6 +65,22 @@ def look_at_step(step: Mapping[str, Any], root: str) -> Seen:
     if kind == "approval":
         return Seen((Finding("approval_step", "Asks people to decide."),))
     return Seen((Finding("unknown", f"Steps of the type {kind[:40]!r} are not known."),))
+
+
+def runs_code(step: Mapping[str, Any]) -> bool:
+    """Whether the step starts processes that do as its author, a repository or a model says. What is unknown does."""
+    kind = step.get("type")
+    if kind == "validation":
+        return any(check.get("kind") == "command" for check in step.get("checks", ()))
+    return "run_command" in (step.get("tools") or ()) if kind == "sdk" else kind != "approval"
+
+
+def bounded(seen: Seen, step: Mapping[str, Any], sandbox: str) -> Seen:
+    """The same under a boundary; without the one that is wanted, code is a finding of its own."""
+    code = seen.tool[0] == "run_command" if seen.tool[0] else runs_code(step)
+    if not code or sandbox != "missing":
+        return seen
+    return replace(seen, findings=(Finding("sandbox_missing", MISSING), *seen.findings))
 
 
 def look_at_call(name: str, arguments: Mapping[str, Any], step: Mapping[str, Any], root: str) -> Seen:
@@ -86,6 +109,7 @@ def facts_of(step: Mapping[str, Any], seen: Seen, names: Mapping[str, str]) -> d
             "risk": str(step.get("risk") or "low"),
             "env": sorted(step.get("env") or {}),
             "timeout_seconds": float(step.get("timeout_seconds") or 0),
+            "network": bool(step.get("network")),
         },
         "command": _command_facts(seen),
         "tool": {"name": seen.tool[0], "path": seen.tool[1]},
@@ -118,7 +142,7 @@ def _command(step: Mapping[str, Any], root: str) -> Seen:
     findings = [*line.findings, *_author(step), *_environment(env), *_secrets(secrets, line)]
     if folder.where != "inside" or folder.git:
         findings.append(Finding("folder_outside", f"Works outside the workspace: {folder.path}."))
-    return Seen(tuple(findings), (line,), command)
+    return Seen((*findings, *_network(step)), (line,), command)
 
 
 def _line(
@@ -139,7 +163,7 @@ def _validation(step: Mapping[str, Any], root: str) -> Seen:
     for path in files:
         if paths.place(path, "", root).where != "inside":
             findings.append(Finding("folder_outside", f"Checks a file outside the workspace: {path[:200]}."))
-    findings += [Finding("validation", "Checks files and values."), *_author(step)]
+    findings += [Finding("validation", "Checks files and values."), *_author(step), *_network(step)]
     return Seen(tuple(dict.fromkeys(findings)), lines, "\n".join(commands))
 
 
@@ -157,12 +181,18 @@ def _agent(step: Mapping[str, Any]) -> Iterable[Finding]:
     for path in step.get("context") or ():
         if paths.place(str(path), "", "").where != "inside":
             yield Finding("folder_outside", f"Attaches a file outside the workspace: {str(path)[:200]}.")
+    yield from _network(step)
     yield from _author(step)
 
 
 def _author(step: Mapping[str, Any]) -> Iterable[Finding]:
     if step.get("risk") in ("high", "critical"):
         yield Finding(f"author_{step['risk']}", f"The plan's author marked this step as {step['risk']} risk.")
+
+
+def _network(step: Mapping[str, Any]) -> Iterable[Finding]:
+    if step.get("network"):
+        yield Finding("network_granted", "Its code is let out of the sandbox to the network.")
 
 
 def _environment(env: Mapping[str, Any]) -> Iterable[Finding]:

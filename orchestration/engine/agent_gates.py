@@ -60,7 +60,7 @@ def was_asked(step_run_id: int, call_id: str) -> bool:
 
 
 def judge(change: Change, definition: Mapping[str, Any], call: ToolCall) -> Verdict:
-    context = gates.context_for(change.run.project, change.run.feature.slug, change.rules_revision)
+    context = gates.context_for(change.run.project, change.run.feature.slug, change.rules_revision, here=True)
     return risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), definition, context)
 
 
@@ -249,6 +249,8 @@ def _call_facts(
         "step_key": step.key,
         "call": {"id": call.id, "name": call.name, "arguments": dict(call.arguments)},
         "tools": list(definition.get("tools") or ()),
+        "network": bool(definition.get("network")),
+        "sandbox": verdict.sandbox,
         "risk": verdict.risk,
         "verdict": verdict.verdict,
         "rules_version": verdict.rules_version,

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from django.conf import settings
-
+from orchestration import boundary
 from orchestration.engine.change import Change
 from orchestration.engine.filling import filled_definition, is_fixed
 from orchestration.engine.image import PlanImage
@@ -27,31 +26,32 @@ DEFAULT_APPROVERS = ["role:approver"]
 ASKS = frozenset({"require_approval", "require_elevated_approval"})
 
 
-def context_for(project: Project, feature: str, revision: int) -> risk.PolicyContext:
+def context_for(project: Project, feature: str, revision: int, *, here: bool | None = None) -> risk.PolicyContext:
+    """`here`: whether code would start in this very process, so that a sandbox which is missing here counts."""
     return risk.PolicyContext(
         project=project.slug,
         feature=feature,
         environment="workspace",
         workspace_root=None,
         rules=load_rules(project, revision),
-        sandbox=settings.SANDBOX,
+        sandbox=boundary.found(project, revision, here=here),
     )
 
 
-def verdict_now(change: Change, place: int) -> Verdict:
+def verdict_now(change: Change, place: int, *, here: bool | None = None) -> Verdict:
     """The present rules on what would really run. Raises Unfilled."""
-    context = context_for(change.run.project, change.run.feature.slug, change.rules_revision)
+    context = context_for(change.run.project, change.run.feature.slug, change.rules_revision, here=here)
     if not is_fixed(change.image.plan.definitions[place]):
         return risk.evaluate(filled_definition(change.image, place), context)
     return verdict_of_plan(change.image.plan, place, context)
 
 
 def verdict_of_plan(plan: PlanImage, place: int, context: risk.PolicyContext) -> Verdict:
-    """The verdict on a step as the plan has it; worked out once for each version of the rules."""
-    name = (place, context.rules.version)
+    """The verdict on a step as the plan has it; worked out once for each version of the rules and each boundary."""
+    name = (place, context.rules.version, context.sandbox)
     if name not in plan.verdicts:
         saved = plan.policies[place]
-        is_current = saved.get("rules_version") == context.rules.version
+        is_current = (saved.get("rules_version"), saved.get("sandbox")) == name[1:]
         plan.verdicts[name] = _restored(saved) if is_current else risk.evaluate(_with_plan_env(plan, place), context)
     return cast(Verdict, plan.verdicts[name])
 
@@ -65,7 +65,14 @@ def _with_plan_env(plan: PlanImage, place: int) -> dict[str, Any]:
 
 def _restored(saved: Mapping[str, Any]) -> Verdict:
     reasons = tuple(risk.Reason(**reason) for reason in saved["reasons"])
-    return Verdict(saved["verdict"], saved["risk"], reasons, saved["rules_version"], tuple(saved.get("approvers", ())))
+    return Verdict(
+        saved["verdict"],
+        saved["risk"],
+        reasons,
+        saved["rules_version"],
+        tuple(saved.get("approvers", ())),
+        saved["sandbox"],
+    )
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
@@ -75,6 +82,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "reasons": [{"code": r.code, "message": r.message, "rule": r.rule} for r in verdict.reasons],
         "rules_version": verdict.rules_version,
         "approvers": list(verdict.approvers),
+        "sandbox": verdict.sandbox,
     }
 
 
@@ -110,6 +118,7 @@ def facts_of(change: Change, place: int, verdict: Verdict) -> dict[str, Any]:
         "risk": verdict.risk,
         "verdict": verdict.verdict,
         "rules_version": verdict.rules_version,
+        "sandbox": boundary.wanted(run.project, change.rules_revision),
     }
 
 

@@ -33,7 +33,8 @@ class PlanImage:
     definitions: tuple[dict[str, Any], ...]
     policies: tuple[dict[str, Any], ...]  # what policy said when the version was saved
     graph: Graph
-    verdicts: dict[tuple[int, str], Any]  # (place, rules version) -> Verdict, for steps that nothing is filled into
+    # (place, rules version, boundary) -> Verdict, for steps that nothing is filled into
+    verdicts: dict[tuple[int, str, str], Any]
 
 
 class States(list[str]):

@@ -89,6 +89,7 @@ def take_up(orphan: Orphan, *, owner: str) -> Assignment | None:
             attempt.pk,
             definition,
             handle=attempt.handle or {},
+            sandbox=attempt.sandbox,
             checkpoint=attempt.checkpoint or carried,
             usage_before=usage.of_checkpoint(carried),
             log_state=attempt.log_state,

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from orchestration import boundary
 from orchestration.engine import agent_gates, checkpoints, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.filling import Unfilled, filled_definition, scope
 from orchestration.models import ExecutionRun, StepRun
-from policy import approvals
+from policy import approvals, step_facts
 from policy.actors import Actor
 from policy.models import Approval, Project
 from policy.models.approvals import ApprovalKind
@@ -55,6 +56,7 @@ class Assignment:
     log_state: Mapping[str, Any] = field(default_factory=dict)
     log_size: int = 0
     log_lines: int = 0
+    sandbox: str = "none"
     shares_workspace: bool = False
     restore: bool = False  # bring the files back to workspace_commit first
     plan: Mapping[str, Any] = field(default_factory=dict)
@@ -104,7 +106,7 @@ def _has_free_slot(change: Change, *, has_slot: bool) -> bool:
 def _may_start(change: Change, place: int) -> bool:
     """Agree once more, or put the step where it now belongs."""
     try:
-        verdict = gates.verdict_now(change, place)
+        verdict = gates.verdict_now(change, place, here=True)
     except Unfilled as error:
         change.move(place, "deny", reason="input_missing", error=str(error), finished_at=change.now)
         change.audited("step.denied", step=change.image.steps[place].key, reason=str(error))
@@ -192,6 +194,7 @@ def assignment(
 ) -> Assignment:
     run, step = change.run, change.image.steps[place]
     needs_scope = definition["type"] == "validation"
+    begun_in = taken_up.pop("sandbox", "")
     return Assignment(
         run_id=run.pk,
         run_number=run.number,
@@ -213,10 +216,15 @@ def assignment(
         branch=run.branch,
         restore=run.restore_pending,
         folder=change.folder,
+        sandbox=boundary.stricter(begun_in, _boundary(change)),
         shares_workspace=change.image.states.counts["running"] > 1,
         plan={"budget": change.image.plan.header.get("budget"), "env": change.image.plan.header.get("env", {})},
         **taken_up,
     )
+
+
+def _boundary(change: Change) -> str:
+    return boundary.wanted(change.run.project, change.rules_revision)
 
 
 def _attempt_row(
@@ -242,7 +250,7 @@ def _attempt_row(
         "rules_version": step.verdict.get("rules_version", ""),
         "cwd": definition.get("cwd") or "",
         "env_names": sorted(definition.get("env", {})),
-        "sandbox": "",
+        "sandbox": _boundary(change) if step_facts.runs_code(definition) else "",
         "commit_before": change.run.workspace_commit,
         "tree_before": change.run.workspace_tree,
         "tree_after": "",

@@ -25,8 +25,10 @@ class ExecutionLimits:
     max_artifact_files: int = 1_000
     grace_seconds: float = 10.0
     nofile: int | None = 4_096
-    file_bytes: int | None = None
+    file_bytes: int | None = 64 * 1024 * MIB
     memory_bytes: int | None = None
+    # Of the whole account that runs the product, and not counted for root.
+    processes: int | None = 8_192
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,9 @@ class StepContext:
     timeout_seconds: float | None = None
     limits: ExecutionLimits = ExecutionLimits()
     sandbox: str = "none"
-    # For the sandbox: the git folder that commits go to, and what must not be seen (the server's data).
+    # For the sandbox: the repository's git folder, the worktree's own in it, and what must not be seen.
     git_folder: Path | None = None
+    git_admin: Path | None = None
     hidden_paths: tuple[Path, ...] = ()
     # None starts the attempt; a mapping (empty where it was never stored) takes it up again.
     handle: Mapping[str, Any] | None = None

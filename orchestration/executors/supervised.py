@@ -115,6 +115,7 @@ class Supervised:
             nofile=limits.nofile,
             file_bytes=limits.file_bytes,
             memory_bytes=limits.memory_bytes,
+            processes=limits.processes,
             sandboxed=context.sandbox == "bubblewrap",
         )
 
@@ -130,22 +131,25 @@ class Supervised:
             raise CannotStart("start", "There is no bash on this machine; commands can't be run.")
         argv = [bash, "--noprofile", "--norc", "-c", self.line]
         folders = environment.writable_folders(env, self.context)
-        return argv if self.context.sandbox == "none" else self._sandboxed(argv, folders, cwd)
+        return argv if self.context.sandbox == "none" else self._sandboxed(argv, folders, Path(env["TMPDIR"]), cwd)
 
-    def _sandboxed(self, argv: list[str], folders: list[Path], cwd: str) -> list[str]:
+    def _sandboxed(self, argv: list[str], folders: list[Path], tmp: Path, cwd: str) -> list[str]:
         """Where the sandbox that was promised is not there, nothing runs."""
         context = self.context
         if context.sandbox != "bubblewrap" or not sandbox.detect():
             raise CannotStart("sandbox", f"The sandbox {context.sandbox!r} does not work on this machine.")
         root = context.workspace.resolve()
-        return sandbox.wrap(
-            argv,
+        ground = sandbox.Ground(
+            workspace=root,
             cwd=root / cwd,
-            writable=[root, *folders, self.spool.folder / "io"],
+            tmp=tmp,
+            writable=(*folders, self.spool.folder / "io"),
             hidden=context.hidden_paths,
             git_folder=context.git_folder,
+            git_admin=context.git_admin,
             network=bool(context.definition.get("network")),
         )
+        return sandbox.wrap(argv, ground)
 
     def _not_stored(self, error: OSError) -> Outcome:
         sentence = f"The command was not begun: its spool can't be written ({error.strerror})."

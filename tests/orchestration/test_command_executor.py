@@ -321,8 +321,9 @@ def test_in_the_sandbox_only_its_own_places_can_be_written(tmp_path: Path) -> No
     (git / "hooks").mkdir(parents=True)
     (git / "config").touch()
     line = f"""
-echo a=1 > $CCDASH_OUTPUT && touch in_workspace $HOME/x $TMPDIR/x $CCDASH_ARTIFACTS/x {git}/object || exit 1
-touch /etc/x {tmp_path}/x {tmp_path}/spool/exit.json {git}/config {git}/hooks/post-commit 2>/dev/null && exit 2
+echo a=1 > $CCDASH_OUTPUT && touch in_workspace $HOME/x $TMPDIR/x $CCDASH_ARTIFACTS/x || exit 1
+touch {git}/object {git}/config {git}/hooks/post-commit 2>/dev/null && exit 2
+touch /etc/x {tmp_path}/x {tmp_path}/spool/exit.json 2>/dev/null && exit 2
 ls {hidden}/db.sqlite3 2>/dev/null && exit 3
 [ "$(ls /proc | grep -c '^[0-9]')" -lt 8 ] || exit 4
 (exec 3<>/dev/tcp/127.0.0.1/9) 2>&1 | grep -q refused && grep -q : /proc/net/route && exit 5
