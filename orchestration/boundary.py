@@ -15,6 +15,11 @@ from policy.models import Project
 from policy.rules import requires_sandbox
 
 Boundary = Literal["none", "bubblewrap"]
+WORDS = {
+    "none": "no sandbox, as the account of the server",
+    "bubblewrap": "bubblewrap: the workspace alone can be written, nothing of the server is seen",
+    "missing": "nothing: the sandbox that is wanted does not work here",
+}
 
 
 def wanted(project: Project, revision: int | None = None) -> Boundary:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from orchestration import provider_settings, repositories
+from orchestration import boundary, provider_settings, repositories
 from orchestration.features import ImportReport
 from orchestration.models import Document, Feature, RunState, WorkflowRun
 from orchestration.providers import PROVIDERS
@@ -182,7 +181,11 @@ def rules(project: Project, by: Actor) -> dict[str, Any]:
 def health(project: Project) -> dict[str, Any]:
     facts = repositories.inspect_repository(Path(project.path))
     documents = Document.objects.filter(feature__project=project).count()
-    return {"health": [*_repository(facts), _documents(documents), _sandbox(project), _limits(project)]}
+    return {
+        "health": [*_repository(facts), _documents(documents), _sandbox(project), _limits(project)],
+        "sandbox_required": project.sandbox_required,
+        "boundary_url": reverse("project-boundary", args=[project.slug]),
+    }
 
 
 def _repository(facts: repositories.RepositoryFacts) -> list[dict[str, str]]:
@@ -217,13 +220,14 @@ def _documents(count: int) -> dict[str, str]:
 
 
 def _sandbox(project: Project) -> dict[str, str]:
-    on = settings.SANDBOX != "none"
-    if project.sandbox_required and not on:
-        return _item(
-            "Sandbox", "failed", "This project requires a sandbox, and this server has none: set CCDASH_SANDBOX."
-        )
-    told = f"Commands run in {settings.SANDBOX}." if on else "Commands run without a sandbox, as the server's own user."
-    return _item("Sandbox", "passed" if on else "optional", told)
+    found = boundary.found(project, here=True)
+    why = "This project requires it." if project.sandbox_required else ""
+    if found == "missing":
+        told = "Code has to run in bubblewrap, and it does not work on this machine, so steps with code are refused."
+        mend = "Install bubblewrap and allow user namespaces."
+        return _item("Sandbox", "failed", f"{told} {why} {mend}".replace("  ", " "))
+    told = f"Code runs in {boundary.WORDS[found]}. {why}".strip()
+    return _item("Sandbox", "passed" if found == "bubblewrap" else "optional", told)
 
 
 def _limits(project: Project) -> dict[str, str]:

@@ -32,6 +32,7 @@ project_urls = [
     path("projects/<slug:slug>/secrets/<slug:name>/removal/", projects.secret_removal, name="secret-removal"),
     path("projects/<slug:slug>/rules/", projects.project_rules, name="project-rules"),
     path("projects/<slug:slug>/health/", projects.health, name="project-health"),
+    path("projects/<slug:slug>/boundary/", projects.project_boundary, name="project-boundary"),
     path("projects/<slug:slug>/imports/", projects.imports, name="project-imports"),
     path("projects/<slug:slug>/new-feature/", projects.new_feature, name="new-feature"),
 ]

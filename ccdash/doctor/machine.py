@@ -71,10 +71,11 @@ def git() -> Iterator[Finding]:
 
 
 def sandbox() -> Iterator[Finding]:
+    """What projects ask for beside is looked at with them."""
     works = bool(bubblewrap.detect())
     if settings.SANDBOX == "bubblewrap" and not works:
         mend = "Install bubblewrap and allow user namespaces, or set CCDASH_SANDBOX=none."
-        yield fail("sandbox", "bubblewrap is asked for and does not work here; commands will not run.", mend)
+        yield fail("sandbox", "bubblewrap is asked for and does not work here: steps with code are refused.", mend)
     elif settings.SANDBOX == "bubblewrap":
         yield ok("sandbox", "Commands run inside bubblewrap.")
     elif works:

@@ -8,8 +8,10 @@ from django.conf import settings
 
 from ccdash.doctor.finding import Finding, fail, ok, warn
 from orchestration.engine.door import database_now
+from orchestration.executors import sandbox
 from orchestration.models import ExecutionRun, StepRun
 from policy import audit
+from policy.models import Project
 
 START = "Start script/run" + ("" if settings.EMBEDDED else ", or run_worker") + "; reconcile settles what was left."
 
@@ -27,6 +29,19 @@ def workers() -> Iterator[Finding]:
         yield warn("workers", "Steps are ready, and none is running.", START)
     else:
         yield ok("workers", "Nothing is running and nothing waits to, so no heartbeat is to be seen.")
+
+
+def boundaries() -> Iterator[Finding]:
+    """Projects that require a sandbox, and whether this machine has one."""
+    slugs = list(Project.objects.filter(sandbox_required=True).order_by("slug").values_list("slug", flat=True))
+    named = ", ".join(slugs[:5]) + (f" and {len(slugs) - 5} more" if slugs[5:] else "")
+    if not slugs:
+        yield ok("boundary", f"No project requires a sandbox; code runs in: {settings.SANDBOX}.")
+    elif sandbox.detect():
+        yield ok("boundary", f"Code of {named} runs in bubblewrap, as required; of others in: {settings.SANDBOX}.")
+    else:
+        said = f"{named} require a sandbox, and bubblewrap does not work here: their steps with code are refused."
+        yield fail("boundary", said, "Install bubblewrap and allow user namespaces.")
 
 
 def audit_log() -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from tests.policy.tampering import execute, fill
 pytestmark = pytest.mark.django_db
 PARTS = {
     "settings", "data folder", "disk", "git", "sandbox", "database", "migrations", "channel layer", "broker",
-    "providers", "workers", "audit log",
+    "providers", "workers", "boundary", "audit log",
 }  # fmt: skip
 
 

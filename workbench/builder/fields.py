@@ -69,6 +69,10 @@ GO_ON = Field("continue_on_error", "Go on when it fails", "flag", folded=True)
 ARTIFACTS = Field(
     "artifacts", "Artifacts to keep", "artifacts", folded=True, placeholder="reports/junit.xml | test report | junit"
 )
+NETWORK = Field(
+    "network", "Its code reaches the network", "flag", folded=True,
+    hint="Out of the sandbox, where there is one. Policy asks for an approval.",
+)  # fmt: skip
 OUTPUTS = Field("outputs", "Outputs it promises", "words", "half", folded=True, placeholder="version")
 PROMPT = Field(
     "prompt", "Task", "long", needed=True, hint="${{ inputs.NAME }} and ${{ steps.KEY.outputs.NAME }} are filled in."
@@ -104,7 +108,7 @@ STEPS: dict[str, tuple[Field, ...]] = {
     "command": (
         NAME, NEEDS,
         Field("command", "Command", "script", needed=True, placeholder="make test"),
-        KEY, *WORKING, _effects("once"), GO_ON,
+        KEY, *WORKING, _effects("once"), GO_ON, NETWORK,
         Field("cwd", "Folder", "code", "half", folded=True, placeholder="."),
         Field("secrets", "Secrets", "words", "half", folded=True, placeholder="NPM_TOKEN"),
         Field("env", "Environment", "pairs", folded=True),
@@ -117,7 +121,7 @@ STEPS: dict[str, tuple[Field, ...]] = {
         Field("model", "Model", "code", "third"),
         Field("max_turns", "Turns at most", "number", "third"),
         Field("tools", "Tools", "words", placeholder="read_file, write_file, run_command"),
-        KEY, *WORKING, _effects("repeatable"), GO_ON,
+        KEY, *WORKING, _effects("repeatable"), GO_ON, NETWORK,
         Field("system", "System prompt", "long", folded=True),
         Field("context", "Documents to attach", "lines", folded=True),
         Field("max_output_tokens", "Output tokens at most", "number", "third", folded=True),
@@ -135,7 +139,7 @@ STEPS: dict[str, tuple[Field, ...]] = {
         Field("expires_after_seconds", "Expires after, in seconds", "number", "third", folded=True),
         ON_REJECT, ON_EXPIRE,
     ),
-    "validation": (NAME, NEEDS, KEY, *WORKING, _effects("repeatable"), GO_ON, ARTIFACTS),
+    "validation": (NAME, NEEDS, KEY, *WORKING, _effects("repeatable"), GO_ON, NETWORK, ARTIFACTS),
 }  # fmt: skip
 CHECK_NAME = Field("name", "Name", span="half")
 CHECK_REQUIRED = Field("required", "Must pass", "flag", "half", default=True)

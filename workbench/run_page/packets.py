@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration import boundary
 from orchestration.models import Artifact, Event, ExecutionRun, StepRun
 from orchestration.reading.approvals import decisions_of
 from orchestration.reading.plain import reasons
 from policy.models import Approval
 from policy.models.approvals import ApprovalKind
+from policy.step_facts import runs_code
 from workbench.run_page import checks
 from workbench.run_page.asking import Asked, asked
 from workbench.run_page.view import RunView
@@ -34,6 +36,7 @@ LABELS = {
     "tools": "Tools it is given",
     "context": "Documents",
     "checks": "Checks",
+    "network": "Network",
     "timeout_seconds": "At most, in seconds",
 }
 FIRST = ("command", "prompt", "instructions", "checks")
@@ -97,11 +100,18 @@ def what(approval: Approval) -> list[Data]:
         return _call(call)
     step = approval.facts.get("step", {})
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
-    return [
+    shown = [
         {"label": LABELS[name], "value": in_words(name, step[name]), "code": name in CODE}
         for name in names
-        if step.get(name) not in (None, "", [], {})
+        if step.get(name) not in (None, "", [], {}, False)
     ]
+    return [*shown, *_boundary(approval.facts)]
+
+
+def _boundary(facts: Mapping[str, Any]) -> list[Data]:
+    if not runs_code(facts.get("step", {})) or not facts.get("sandbox"):
+        return []
+    return [{"label": "Runs in", "value": boundary.WORDS[facts["sandbox"]], "code": False}]
 
 
 def _call(call: Mapping[str, Any]) -> list[Data]:
@@ -121,6 +131,8 @@ def _skip(skip: Mapping[str, Any]) -> list[Data]:
 
 
 def in_words(name: str, value: Any) -> str:
+    if name == "network":
+        return "Its code reaches the network"
     if isinstance(value, Mapping):
         return _lines(value)
     if name == "checks":

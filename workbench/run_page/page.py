@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Max, Min
 from django.urls import reverse
 
-from orchestration.models import Artifact, Event, RunSeen, WorkflowVersion
+from orchestration.models import Artifact, Event, ExecutionRun, RunSeen, WorkflowVersion
 from orchestration.plan_text import write_yaml
 from workbench.run_page import action, checks, controls, happenings, head, panel, since, steps
 from workbench.run_page.graph import graph
@@ -103,6 +103,8 @@ def footer(view: RunView) -> Data:
     """For `_run_footer.html`."""
     run = view.run
     audited = Event.objects.filter(run=run).aggregate(first=Min("audit_sequence"), last=Max("audit_sequence"))
+    begun = ExecutionRun.objects.filter(run=run).exclude(sandbox="").order_by("sandbox")
+    boundaries = list(begun.values_list("sandbox", flat=True).distinct())
     return {
         "checks": checks.checks_of(view, view.rows),
         "ids": [
@@ -110,6 +112,7 @@ def footer(view: RunView) -> Data:
             {"label": "Plan", "value": run.version.digest[:16]},
             *([{"label": "Branch", "value": run.branch}] if run.branch else []),
             *([{"label": "Base", "value": run.base_commit[:12]}] if run.base_commit else []),
+            *([{"label": "Sandbox", "value": ", ".join(boundaries)}] if boundaries else []),
         ],
         "audit": {
             **audited,

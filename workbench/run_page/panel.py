@@ -8,8 +8,10 @@ from typing import Any
 
 from django.urls import reverse
 
+from orchestration import boundary
 from orchestration.models import Artifact, ExecutionRun
 from orchestration.reading.plain import policy, usage
+from policy.step_facts import runs_code
 from workbench.run_page import agent, log, packets, patches
 from workbench.run_page.controls import step_controls
 from workbench.run_page.steps import step_row
@@ -186,6 +188,7 @@ def _attempt(view: RunView, row: Data, one: ExecutionRun) -> Data:
         "finished_at": one.finished_at,
         "exit_code": one.exit_code,
         "model": one.model,
+        "sandbox": one.sandbox,
         "tokens": used["input_tokens"] + used["output_tokens"],
         "cost_usd": used["cost_usd"],
         "log_url": view.address(step=row["key"], panel="log", attempt=one.number, line=None),
@@ -198,7 +201,17 @@ def _approval(view: RunView, row: Data) -> Data:
 
 
 def _policy(view: RunView, row: Data) -> Data:
-    return {"policy": policy(row["verdict"] or view.plan.policies[view.plan.place[row["key"]]])}
+    found = policy(row["verdict"] or view.plan.policies[view.plan.place[row["key"]]])
+    return {"policy": {**found, "boundary": _boundary(view, row)}}
+
+
+def _boundary(view: RunView, row: Data) -> Data | None:
+    """Of the step's attempt, once there is one; before that, what would hold now."""
+    if not runs_code(view.definition(row["key"])):
+        return None
+    begun = ExecutionRun.objects.filter(step_run=row["id"]).order_by("-token").values_list("sandbox", flat=True).first()
+    name = begun or boundary.found(view.run.project)
+    return {"name": name, "words": boundary.WORDS[name], "begun": bool(begun)}
 
 
 BODIES: dict[str, Callable[[RunView, Data], Data]] = {

@@ -16,6 +16,7 @@ from orchestration import features
 from orchestration.engine.errors import EngineError
 from orchestration.reading import finding
 from policy import access, members, secrets
+from policy import projects as project_changes
 from policy.access import Permission
 from policy.actors import Actor
 from policy.errors import Invalid, PolicyError
@@ -140,6 +141,17 @@ def project_rules(request: HttpRequest, slug: str) -> HttpResponseBase:
 def health(request: HttpRequest, slug: str) -> HttpResponseBase:
     place = place_of(request, slug)
     return _tab(request, place, "health", project_parts.health(place.project))
+
+
+@page("POST")
+def project_boundary(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Whether the project's code runs in a sandbox or not at all."""
+    place = place_of(request, slug, Permission.MANAGE)
+    required = request.POST.get("sandbox_required") == "on"
+    project_changes.change(place.project, by=place.by, sandbox_required=required)
+    told = "Code of this project runs in a sandbox now, or not at all." if required else "No sandbox is required now."
+    messages.success(request, told)
+    return go(request, place.url("project-health"))
 
 
 @page("POST")
