@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from pytest_django.plugin import blocking_manager_key
 
+from orchestration.executors import sandbox
 from tests import live
 
 OURS = {"policy", "orchestration", "workbench", "waffle"}
@@ -55,6 +56,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright keeps an event loop running on this thread for the rest of the session."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("sandbox") and not sandbox.detect():
+        pytest.skip("bubblewrap does not work on this machine; script/test without arguments installs it where it can")
 
 
 @pytest.hookimpl(wrapper=True)

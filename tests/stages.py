@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tests import chromium, servers
+from tests import bubblewrap, chromium, servers
 
 OURS = ["ccdash", "workbench", "orchestration", "policy"]
 MANAGE = [sys.executable, "manage.py"]
@@ -43,6 +43,7 @@ class Machine:
         self.postgres = self._offer("PostgreSQL pass", lambda: self._entered(servers.Postgres).url)
         self.redis = self._offer("Redis in the PostgreSQL pass", lambda: self._entered(servers.Redis).url)
         self.browser = self._offer("browser tests", chromium.find)
+        self.sandbox = self._offer("tests of the sandbox", bubblewrap.find)
 
     def _entered(self, kind: type[servers.Redis] | type[servers.Postgres]) -> servers.Redis | servers.Postgres:
         return self.stack.enter_context(kind())  # type: ignore[return-value]
@@ -57,7 +58,8 @@ class Machine:
 
 def stages(machine: Machine, folder: str) -> list[Stage]:
     sqlite = {"CCDASH_DATA_DIR": f"{folder}/sqlite"}
-    chosen = "not postgres_only" if machine.browser else "not postgres_only and not browser"
+    left_out = ["browser"] * (not machine.browser) + ["sandbox"] * (not machine.sandbox)
+    chosen = " and ".join(f"not {mark}" for mark in ("postgres_only", *left_out))
     return [
         Stage("Lint", [sys.executable, "-m", "ruff", "check"]),
         Stage("Format", [sys.executable, "-m", "ruff", "format", "--check"]),
@@ -78,7 +80,7 @@ def _on_postgresql(machine: Machine, folder: str) -> list[Stage]:
     migrations = services | {"CCDASH_DATA_DIR": f"{folder}/postgresql"}
     return [
         Stage("Migrations both ways, PostgreSQL", [sys.executable, "-m", "tests.migrations"], migrations),
-        Stage("Tests, PostgreSQL and Redis", [*PYTEST, "-m", "not pure and not browser"], services),
+        Stage("Tests, PostgreSQL and Redis", [*PYTEST, "-m", "not pure and not browser and not sandbox"], services),
     ]
 
 

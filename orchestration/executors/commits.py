@@ -31,7 +31,10 @@ def bring_home(context: StepContext) -> None:
         return
     head = _head(admin)
     if head and git.ask("cat-file", "-e", head, cwd=common, env={"GIT_DIR": str(common)}).code != 0:
-        pack = _packed(context, head)
+        known = git.run(
+            "for-each-ref", "--format=^%(objectname)", "refs/heads", cwd=common, env={"GIT_DIR": str(common)}
+        )
+        pack = _packed(context, head.encode() + b"\n" + known)
         put = git.ask("unpack-objects", "-q", "--strict", cwd=common, env={"GIT_DIR": str(common)}, stdin=pack)
         if put.code != 0:
             logger.warning("what attempt %s committed could not be brought home: %s", context.attempt_id, put.error)
@@ -45,9 +48,8 @@ def _head(admin: Path) -> str:
     return said if COMMIT.fullmatch(said) else ""
 
 
-def _packed(context: StepContext, head: str) -> bytes:
+def _packed(context: StepContext, wanted: bytes) -> bytes:
     """The commit with everything that no branch has yet; empty where that can't be said."""
-    wanted = f"{head}\n--not\n--all\n".encode()
     argv = ["git", "--no-pager", "pack-objects", "--revs", "--stdout", "-q"]
     tmp = context.spool / "tmp"
     tmp.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestration import spawner
-from orchestration.executors import executor_for, sandbox
+from orchestration.executors import executor_for
 from orchestration.executors.base import ExecutionLimits, LeaseLost, Outcome
 from orchestration.frames import STDOUT, OutputLog
 from orchestration.spool import CommandSpec, Exit, Spool
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.pure
 
 COMMAND = executor_for("command")
 QUICK = ExecutionLimits(grace_seconds=0.5)
-needs_bubblewrap = pytest.mark.skipif(not sandbox.detect(), reason="bubblewrap does not work on this machine")
 
 
 def execute(folder: Path, line: str, **changes: Any) -> tuple[Outcome, FakeHost]:
@@ -312,7 +311,7 @@ def test_home_and_temporary_folder_are_its_own(tmp_path: Path) -> None:
 # the sandbox
 
 
-@needs_bubblewrap
+@pytest.mark.sandbox
 def test_in_the_sandbox_only_its_own_places_can_be_written(tmp_path: Path) -> None:
     hidden = tmp_path / "data"
     hidden.mkdir()
@@ -336,7 +335,7 @@ exit 0
     assert not (tmp_path / "x").exists()
 
 
-@needs_bubblewrap
+@pytest.mark.sandbox
 def test_in_the_sandbox_a_command_has_its_grace_too(tmp_path: Path) -> None:
     line = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     host = FakeHost(on_log=cancel)

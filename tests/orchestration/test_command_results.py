@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.executors import executor_for, sandbox
+from orchestration.executors import executor_for
 from orchestration.executors.base import ExecutionLimits, Outcome
 from tests.orchestration.fakes import FakeHost, make_context
 
@@ -15,7 +15,6 @@ pytestmark = pytest.mark.pure
 
 COMMAND = executor_for("command")
 QUICK = ExecutionLimits(grace_seconds=0.5)
-needs_bubblewrap = pytest.mark.skipif(not sandbox.detect(), reason="bubblewrap does not work on this machine")
 
 
 def execute(folder: Path, line: str, **changes: Any) -> tuple[Outcome, FakeHost]:
