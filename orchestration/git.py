@@ -114,7 +114,9 @@ def _environment(cwd: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         # A folder inside somebody else's repository is not that repository.
         "GIT_CEILING_DIRECTORIES": str(cwd.parent),
+        # Nothing here asks a remote; older gits that know no lazy fetching to forbid have no protocol to do it by.
         "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_ASKPASS": "true",
         **pins(),

@@ -37,7 +37,7 @@ def test_homes_other_projects_and_the_servers_data_are_not_there(tmp_path: Path)
         folder.mkdir()
         (folder / "private").write_text("not for you")
 
-    homes = "/home/* /root/.ssh /root/.bash* /root/.config /srv/* /var/lib/* /work/*"
+    homes = "/home/* /root/.ssh /root/.bash* /root/.config /srv/* /var/lib/*"
     line = f"ls -d {homes} 2>/dev/null; cat {data}/private {other}/private"
     outcome, said = execute(tmp_path, line, hidden_paths=(data,))
 
