@@ -5,12 +5,15 @@ What is lost when the process ends is left lying, as it would be without this.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
-import shutil
 import threading
 from pathlib import Path
 
+from orchestration import removal
+
+logger = logging.getLogger(__name__)
 _folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
@@ -32,4 +35,9 @@ def _keep_thread() -> None:
 
 def _work() -> None:
     while True:
-        shutil.rmtree(_folders.get(), ignore_errors=True)
+        folder = _folders.get()
+        try:
+            removal.remove(folder)
+        except OSError as error:
+            # Left lying; the next folder is no worse for it.
+            logger.warning("%s could not be removed: %s", folder, error.strerror)

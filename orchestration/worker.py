@@ -28,6 +28,7 @@ from orchestration.executors import commits, executor_for
 from orchestration.executors.base import LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun, WorkflowRun
+from orchestration.storable import plain_name
 from orchestration.workspace import WorkspaceError
 from policy import secrets
 from policy.actors import Actor
@@ -212,9 +213,9 @@ def _redacted(host: AttemptHost, outcome: Outcome) -> Outcome:
 def _stored(artifact: Any) -> dict[str, Any]:
     kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).adopt(artifact.path)
     return {
-        "name": artifact.name,
+        "name": plain_name(artifact.name, 200),
         "kind": artifact.kind,
-        "path": artifact.relative_path,
+        "path": plain_name(artifact.relative_path, 1000),
         "media_type": artifact.media_type,
         "sha256": kept.sha256,
         "size": kept.size,

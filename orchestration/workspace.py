@@ -70,6 +70,8 @@ class Workspace:
 def open_parts(root: Path, parts: list[str]) -> int:
     """Raises OSError for a link, whoever put it there since the path was checked. A pipe doesn't block."""
     here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    if not parts:
+        return here
     try:
         for part in parts[:-1]:
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)

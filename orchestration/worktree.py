@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration import fingerprints, git
+from orchestration import fingerprints, git, removal
 from orchestration.workspace import WorkspaceError
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -139,9 +139,9 @@ def head_of(worktree: RunWorktree) -> str:
 def remove_worktree(worktree: RunWorktree) -> None:
     """The branch stays, for people to review and merge."""
     for folder in (worktree.path, worktree.store):
-        shutil.rmtree(folder, onerror=_insist)
+        removal.remove(folder)
     if worktree.admin.parent == worktree.common / "worktrees":
-        shutil.rmtree(worktree.admin, onerror=_insist)
+        removal.remove(worktree.admin)
 
 
 # the store
@@ -296,16 +296,3 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _insist(function: Any, name: str, _: Any) -> None:
-    """Read-only folders are made writable once; what has gone already is fine."""
-    path = Path(name)
-    if not os.path.lexists(path):
-        return
-    path.parent.chmod(0o700)
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-        return
-    path.chmod(0o700)
-    shutil.rmtree(path)

@@ -13,13 +13,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from orchestration.executors.base import ExecutionLimits, FoundArtifact, StepContext
-from orchestration.workspace import Workspace, WorkspaceError
+from orchestration.workspace import Workspace, WorkspaceError, open_parts
 
 CHUNK = 1024 * 1024
 MAX_VISITED = 100_000
+MAX_DEPTH = 100
 
 
 class ArtifactError(Exception):
@@ -88,13 +90,20 @@ def collect(context: StepContext, folder: Path, *, strict: bool = True) -> tuple
 
 def declared(context: StepContext, *, strict: bool) -> Iterator[Wanted]:
     for item in context.definition.get("artifacts") or ():
-        matches = glob(context.workspace, item["path"])
+        matches = glob(context.workspace, item["path"]) if strict else some_of(context.workspace, item["path"])
         name = item.get("name")
         if strict and not matches:
             said = f"The artifact {name!r}" if name else "An artifact"
             raise ArtifactError(f"{said} is missing: nothing matches {item['path']!r}.")
         for path in matches:
             yield Wanted(name or PurePosixPath(path).name, item.get("kind") or "file", context.workspace, path)
+
+
+def some_of(root: Path, pattern: str) -> list[str]:
+    try:
+        return glob(root, pattern)
+    except ArtifactError:
+        return []
 
 
 def left(folder: Path) -> Iterator[Wanted]:
@@ -111,7 +120,16 @@ def glob(root: Path, pattern: str) -> list[str]:
     if start.is_symlink() or not start.is_dir():
         return [fixed.as_posix()] if os.path.lexists(start) and fixed.parts == tuple(parts) else []
     matcher = re.compile(pattern_regex(parts))
-    return sorted(path.as_posix() for path in walk(root, fixed) if matcher.fullmatch(path.as_posix()))
+    return sorted(path for path in named_below(root, fixed) if matcher.fullmatch(path))
+
+
+def named_below(root: Path, fixed: Path) -> Iterator[str]:
+    """By the names that the pattern has, also where a link inside the workspace leads there."""
+    try:
+        real = Path(Workspace(root).within(fixed.as_posix()))
+    except WorkspaceError as error:
+        raise ArtifactError(str(error)) from error
+    return ((fixed / path.relative_to(real)).as_posix() for path in walk(root.resolve(), real))
 
 
 def pattern_parts(pattern: str) -> list[str]:
@@ -139,17 +157,36 @@ def pattern_regex(parts: Sequence[str]) -> str:
 
 
 def walk(root: Path, below: Path) -> Iterator[Path]:
-    """Files and links below a folder, links to folders not followed, repository folders left out."""
-    visited = 0
-    for folder, folders, names in os.walk(root / below, followlinks=False):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if name != ".git")
-        links = [name for name in folders if (here / name).is_symlink()]
-        visited += len(folders) + len(names)
-        if visited > MAX_VISITED:
+    """Files and links below a folder, links to folders not followed, repository folders left out.
+
+    Each folder is opened from the root without following anything, and read no further than the limit.
+    """
+    seen, waiting = 0, [below]
+    while waiting:
+        here = waiting.pop()
+        found = look_into(root, here, MAX_VISITED - seen)
+        seen += len(found)
+        if seen > MAX_VISITED:
             raise ArtifactError(f"There are more than {MAX_VISITED} files to look through for artifacts.")
-        for name in sorted([*names, *links]):
-            yield (here / name).relative_to(root)
+        if len(here.parts) > MAX_DEPTH:
+            raise ArtifactError(f"Folders lie more than {MAX_DEPTH} deep in one another.")
+        yield from (here / name for name, is_folder in found if not is_folder)
+        waiting += [here / name for name, is_folder in reversed(found) if is_folder and name != ".git"]
+
+
+def look_into(root: Path, folder: Path, limit: int) -> list[tuple[str, bool]]:
+    """Names, and whether they are folders, sorted; one more than the limit where there are more."""
+    try:
+        descriptor = open_parts(root, list(folder.parts))
+    except OSError:
+        return []
+    try:
+        with os.scandir(descriptor) as entries:
+            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, limit + 1))
+    except OSError:
+        return []
+    finally:
+        os.close(descriptor)
 
 
 def open_regular(wanted: Wanted) -> int:

@@ -13,7 +13,7 @@ from orchestration.agent_hosting import AgentHost
 from orchestration.engine import starting
 from orchestration.executors.base import ToolCall
 from orchestration.hosting import AttemptHost
-from orchestration.models import Event, ExecutionRun, WorkflowRun
+from orchestration.models import Artifact, Event, ExecutionRun, WorkflowRun
 from policy import projects
 from policy.actors import Actor
 from policy.models import AuditRecord
@@ -238,3 +238,16 @@ def test_the_next_step_starts_under_the_new_requirement_and_not_under_what_was_r
 
     assert runs.start(run) is None
     assert runs.step_of(run, "b").state_reason == "policy_denied"
+
+
+def test_a_file_may_be_called_anything_and_is_kept_under_a_name_that_can_be_read(team: Team) -> None:
+    """Bytes that are no text, escapes of terminals, names longer than a column."""
+    require(team, False)
+    long = "/".join(str(number) * 200 for number in range(1, 6))
+    made = f'touch "$(printf "a\\nb\\033[31m\\377")" && mkdir -p {long} && touch {long}/x'
+    run = run_script(team, f"cd $CCDASH_ARTIFACTS && {made}")
+
+    assert run.state == "succeeded"
+    kept = dict(Artifact.objects.filter(run=run).exclude(kind="diff").values_list("name", "path"))
+    assert "a\ufffdb\ufffd[31m\ufffd" in kept
+    assert sorted(map(len, kept)) == [9, 200]

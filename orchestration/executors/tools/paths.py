@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from orchestration.workspace import Workspace, WorkspaceError
@@ -17,6 +18,8 @@ from orchestration.workspace import Workspace, WorkspaceError
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 HIDDEN = ".git"
+MAX_DEPTH = 100
+MAX_ENTRIES = 10_000  # of one folder
 
 
 class PathRefused(Exception):
@@ -75,10 +78,18 @@ def write_bytes(root: Path, path: str, data: bytes) -> bool:
 
 
 def walk(root: Path, path: str) -> Iterator[tuple[str, bool]]:
-    """Every file and folder beneath `path` as (path from the root, is a folder), sorted; links and .git left out."""
-    names = components(root, path)
-    with folder(root, names) as start:
-        yield from _walk(start, "/".join(names))
+    """Every file and folder beneath `path` as (path from the root, is a folder), sorted; links and .git left out.
+
+    What lies deeper than MAX_DEPTH is left out, too: nobody needs it, and a hostile folder has no bottom.
+    """
+    waiting = list(reversed(children(root, path)))
+    while waiting:
+        found, is_folder = waiting.pop()
+        yield found, is_folder
+        names = found.split("/")
+        if is_folder and len(names) < MAX_DEPTH:
+            with suppress(OSError, PathRefused), folder(root, names) as descriptor:
+                waiting += reversed(_entries(descriptor, found))
 
 
 def children(root: Path, path: str) -> list[tuple[str, bool]]:
@@ -87,24 +98,11 @@ def children(root: Path, path: str) -> list[tuple[str, bool]]:
         return _entries(descriptor, "/".join(names))
 
 
-def _walk(descriptor: int, prefix: str) -> Iterator[tuple[str, bool]]:
-    for path, is_folder in _entries(descriptor, prefix):
-        yield path, is_folder
-        if not is_folder:
-            continue
-        with suppress(OSError, PathRefused):
-            deeper = _step(descriptor, path.rsplit("/", 1)[-1], create=False)
-            try:
-                yield from _walk(deeper, path)
-            finally:
-                os.close(deeper)
-
-
 def _entries(descriptor: int, prefix: str) -> list[tuple[str, bool]]:
     with os.scandir(descriptor) as entries:
         found = [
             (f"{prefix}/{entry.name}" if prefix else entry.name, entry.is_dir(follow_symlinks=False))
-            for entry in entries
+            for entry in islice(entries, MAX_ENTRIES)
             if entry.name.lower() != HIDDEN and not entry.is_symlink()
         ]
     return sorted(found)
