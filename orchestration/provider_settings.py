@@ -7,8 +7,10 @@ without the key.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from django.conf import settings
 
 from orchestration import provider_addresses
 from orchestration.engine.locks import write_transaction
@@ -107,7 +109,8 @@ def config_of(project: Project, provider: str) -> ProviderConfig:
             foreground=stored.foreground,
             api_key=secrets.decrypt(key, context=_place(project, provider)) if key else "",
         )
-    return resolve_config(provider, own, os.environ)
+    found = resolve_config(provider, own, os.environ)
+    return replace(found, reach=settings.ALLOW_PRIVATE_PROVIDERS) if _is_foreign(found) else found
 
 
 def usable_config(project: Project, provider: str) -> ProviderConfig:
@@ -177,9 +180,12 @@ def _tried(made: Provider) -> list[str]:
 
 
 def _address_problems(config: ProviderConfig) -> list[str]:
+    return provider_addresses.problems(config.base_url) if _is_foreign(config) else []
+
+
+def _is_foreign(config: ProviderConfig) -> bool:
     server = from_environment(config.name, os.environ)
-    is_foreign = bool(config.base_url) and config.base_url.rstrip("/") != server.base_url.rstrip("/")
-    return provider_addresses.problems(config.base_url) if is_foreign else []
+    return bool(config.base_url) and config.base_url.rstrip("/") != server.base_url.rstrip("/")
 
 
 def _check(provider: str, base_url: str, model: str, key: str | None) -> None:

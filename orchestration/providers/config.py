@@ -28,6 +28,7 @@ class ProviderConfig:
     connect_timeout: float = 10.0
     read_timeout: float = 300.0  # longest silence between two bytes
     max_response_bytes: int = 64 * 1024 * 1024
+    reach: str = ""  # how far an address of a project's own may lead (see reaching); the server's own goes anywhere
 
     @property
     def masked_key(self) -> str:

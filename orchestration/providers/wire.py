@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from . import reaching
 from .base import ProviderError
 from .config import ProviderConfig
 
@@ -23,8 +24,10 @@ class Wire:
         self._limit = config.max_response_bytes
         self._lock = threading.Lock()
         self._streams: list[Any] = []
+        verify = _tls() if config.base_url.startswith("https") else False  # http has no certificate
         self.client = httpx2.Client(
-            verify=_tls() if config.base_url.startswith("https") else False,  # http has no certificate
+            verify=verify,
+            transport=reaching.transport(verify, config.reach) if config.reach else None,
             timeout=httpx2.Timeout(config.read_timeout, connect=config.connect_timeout),
             follow_redirects=False,
             event_hooks={"request": [self._watch], "response": [self._cap]},

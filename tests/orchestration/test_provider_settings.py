@@ -67,3 +67,13 @@ def test_this_machine_is_an_address_only_where_the_installation_says_so(team: Te
     settings.ALLOW_PRIVATE_PROVIDERS = "none"
     with pytest.raises(Invalid):
         provider_settings.usable_config(team.project, "openai")
+
+
+def test_an_address_of_the_projects_own_is_held_to_the_rule_when_it_is_connected_to(
+    team: Team, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALLOW_PRIVATE_PROVIDERS = "loopback"
+    store(team, base_url=LOCAL)
+    assert provider_settings.config_of(team.project, "openai").reach == "loopback"
+    monkeypatch.setenv("OPENAI_BASE_URL", LOCAL)
+    assert provider_settings.config_of(team.project, "openai").reach == ""
