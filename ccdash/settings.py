@@ -34,6 +34,8 @@ DEBUG = False
 WORKERS = env.integer("CCDASH_WORKERS", default=16, low=1, high=256)
 EMBEDDED = env.flag("CCDASH_EMBEDDED", default=True)
 SANDBOX = env.choice("CCDASH_SANDBOX", default="none", allowed=("none", "bubblewrap"))
+# How much memory each process of a command may take, in MiB; 0: as much as there is
+COMMAND_MEMORY_MB = env.integer("CCDASH_COMMAND_MEMORY_MB", default=0, low=0, high=1_048_576)
 # Whether projects may name model servers on this machine (such as Ollama), on its private networks, or neither
 ALLOW_PRIVATE_PROVIDERS = env.choice(
     "CCDASH_ALLOW_PRIVATE_PROVIDERS", default="loopback", allowed=("none", "loopback", "all")

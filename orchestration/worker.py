@@ -25,7 +25,7 @@ from orchestration.engine.errors import Busy, LostAttempt
 from orchestration.engine.finishing import Left
 from orchestration.engine.starting import Assignment
 from orchestration.executors import commits, executor_for
-from orchestration.executors.base import LeaseLost, Outcome, StepContext
+from orchestration.executors.base import MIB, ExecutionLimits, LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun, WorkflowRun
 from orchestration.storable import plain_name
@@ -158,6 +158,7 @@ def _context(assignment: Assignment, workspace: Path) -> StepContext:
         secrets=_granted(assignment, definition),
         scope=assignment.scope,
         timeout_seconds=definition.get("timeout_seconds"),
+        limits=ExecutionLimits(memory_bytes=settings.COMMAND_MEMORY_MB * MIB or None),
         sandbox=assignment.sandbox,
         git_folder=tree.common if tree else None,
         git_admin=tree.admin if tree else None,

@@ -22,7 +22,7 @@ from orchestration.spool import ARGUMENTS
 
 SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt"),
-    *("/nix", "/gnu", "/snap", "/home/linuxbrew/.linuxbrew", "/run/current-system"),
+    *("/nix", "/gnu", "/snap", str(Path("/home", "linuxbrew", ".linuxbrew")), "/run/current-system"),
 )
 # What programs are often installed into; the rest of a home is nobody's business.
 TOOLCHAINS = (

@@ -57,6 +57,7 @@ def _settings() -> dict[str, Any]:
         ("CCDASH_DEMO", "2"),
         ("CCDASH_DISPATCH", "celery"),
         ("CCDASH_SANDBOX", "docker"),
+        ("CCDASH_COMMAND_MEMORY_MB", "lots"),
         ("CCDASH_LOG_LEVEL", "LOUD"),
         ("OPENAI_BASE_URL", "ftp://example.org"),
         ("ANTHROPIC_BASE_URL", "example.org"),

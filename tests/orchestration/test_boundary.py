@@ -251,3 +251,30 @@ def test_a_file_may_be_called_anything_and_is_kept_under_a_name_that_can_be_read
     kept = dict(Artifact.objects.filter(run=run).exclude(kind="diff").values_list("name", "path"))
     assert "a\ufffdb\ufffd[31m\ufffd" in kept
     assert sorted(map(len, kept)) == [9, 200]
+
+
+def test_a_command_that_takes_more_memory_than_it_may_fails_alone(team: Team, settings: Settings) -> None:
+    require(team, False)
+    settings.COMMAND_MEMORY_MB = 300
+    run = run_script(team, "python3 -c 'x = bytearray(600 * 1024 * 1024)'")
+
+    assert (run.state, runs.step_of(run, "test").state_reason) == ("failed", "exit")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells how much memory was used")
+def test_the_workers_memory_does_not_grow_with_a_gigabyte_in_one_line(team: Team) -> None:
+    require(team, False)
+    run_script(team, "echo warm")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
+    before = memory("VmHWM")
+
+    run = run_script(team, "head -c 1000000000 /dev/zero | tr '\\0' x; echo again > again.txt")
+
+    assert run.state == "succeeded"
+    assert memory("VmHWM") - before < 64 * 1024
+
+
+def memory(name: str) -> int:
+    """In kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

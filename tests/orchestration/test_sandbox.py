@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from orchestration.executors import executor_for
-from orchestration.executors.base import Outcome
+from orchestration.executors.base import ExecutionLimits, Outcome
 from tests.orchestration.fakes import FakeHost, make_context
+from tests.orchestration.processes_of_tests import living
 from tests.orchestration.repositories_of_tests import git
 
 pytestmark = pytest.mark.pure
@@ -142,6 +143,21 @@ def test_limits_hold_and_no_core_is_left(tmp_path: Path, boundary: str) -> None:
     assert (core, files) == ("0", "4096")
     assert int(processes) <= 8192
     assert int(kilobytes) <= 64 * 1024 * 1024
+
+
+@sandboxed
+def test_nothing_outlives_the_sandbox_however_it_hides(tmp_path: Path) -> None:
+    mark = f"6{os.getpid()}4"
+    line = (
+        f"setsid sleep {mark} & (setsid bash -c \"trap '' TERM HUP INT; sleep {mark} & wait; sleep {mark}\" &) ; "
+        f"nohup sleep {mark} >/dev/null 2>&1 & disown -a; trap '' TERM; echo ready; sleep {mark}; sleep {mark}"
+    )
+    limits = ExecutionLimits(grace_seconds=0.3)
+
+    outcome, said = execute(tmp_path, line, timeout_seconds=0.6, limits=limits)
+
+    assert (outcome.reason, outcome.group_empty, said) == ("timeout", True, "ready\n")
+    assert living(f"sleep {mark}") == []
 
 
 # the repository
