@@ -10,9 +10,9 @@ import resource
 import signal
 from typing import NoReturn
 
-from orchestration import processes
+from orchestration import processes, system_calls
 from orchestration.frames import write_all
-from orchestration.spool import ARGUMENTS, CommandSpec
+from orchestration.spool import ARGUMENTS, FILTER, CommandSpec
 
 
 def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, parent: int, held: int) -> NoReturn:
@@ -39,13 +39,19 @@ def become_command(spec: CommandSpec, stdout: int, stderr: int, failing: int, pa
 def told_inside(env: dict[str, str]) -> dict[str, str]:
     """Nothing of it reaches the sandbox's own program, which runs outside; nor a list of arguments that all can see."""
     words = [word for name, value in env.items() for word in ("--setenv", name, value)]
-    held = os.memfd_create("environment", 0)
-    write_all(held, b"".join(os.fsencode(word) + b"\0" for word in words))
-    os.lseek(held, 0, os.SEEK_SET)
-    os.dup2(held, ARGUMENTS)
-    if held != ARGUMENTS:
-        os.close(held)
+    hand_over(b"".join(os.fsencode(word) + b"\0" for word in words), ARGUMENTS)
+    hand_over(system_calls.filter_program(), FILTER)
     return {}
+
+
+def hand_over(data: bytes, descriptor: int) -> None:
+    """Through memory alone: what it holds is nowhere on a disk."""
+    held = os.memfd_create("told", 0)
+    write_all(held, data)
+    os.lseek(held, 0, os.SEEK_SET)
+    if held != descriptor:
+        os.dup2(held, descriptor)
+        os.close(held)
 
 
 def forget_signals() -> None:

@@ -22,15 +22,16 @@ from orchestration.frames import FRAME_BYTES, Frame, parse, write_all
 
 # Written in advance, so that a full disk can't keep the last word from being said.
 EXIT_BYTES = 4096
-# The descriptor on which a sandbox is told the environment of its command.
-ARGUMENTS = 9
+# The descriptors on which a sandbox is told the environment of its command, and which system calls it can't make: high, so that they
+# fall on none that the supervisor holds.
+ARGUMENTS, FILTER = 60, 61
 
 
 @dataclass(frozen=True)
 class CommandSpec:
     """All that a supervisor needs. It goes through a pipe and is never written down: `env` holds secrets.
 
-    `sandboxed`: `argv` is a sandbox that reads the command's environment from the descriptor ARGUMENTS.
+    `sandboxed`: `argv` is a sandbox that reads from the descriptors ARGUMENTS and FILTER.
     """
 
     argv: list[str]

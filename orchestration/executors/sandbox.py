@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from functools import cache
 from pathlib import Path
 
 from orchestration.executors import guarded_git
-from orchestration.spool import ARGUMENTS
+from orchestration.spool import ARGUMENTS, FILTER
+from orchestration.system_calls import filter_program
 
 SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt"),
@@ -74,12 +76,20 @@ def _try() -> str:
         return ""
     setpriv = shutil.which("setpriv")
     before = [setpriv, "--no-new-privs"] if setpriv else []
-    words = [*before, program, *_apart(program), *_system(), *_fresh(program), "--remount-ro", "/", "--", "/bin/true"]
+    with tempfile.TemporaryFile() as arguments, tempfile.TemporaryFile() as calls:
+        calls.write(filter_program())
+        calls.seek(0)
+        told = (arguments.fileno(), calls.fileno())
+        words = [*before, program, *_told(*told), *_apart(program), *_system(), *_fresh(program), "--", "/bin/true"]
+        return program if _runs(words, told) else ""
+
+
+def _runs(words: list[str], told: tuple[int, int]) -> bool:
     try:
-        tried = subprocess.run(words, capture_output=True, timeout=10, check=False, env={})
+        tried = subprocess.run(words, capture_output=True, timeout=10, check=False, env={}, pass_fds=told)
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return program if tried.returncode == 0 else ""
+        return False
+    return tried.returncode == 0
 
 
 def wrap(argv: list[str], ground: Ground, *, told: bool = True) -> list[str]:
@@ -90,13 +100,17 @@ def wrap(argv: list[str], ground: Ground, *, told: bool = True) -> list[str]:
     """
     program = detect()
     hidden = [path for path in (*_home(), *ground.hidden) if path.is_dir()]
-    words = [program, *(["--args", str(ARGUMENTS)] if told else []), *_apart(program, network=ground.network)]
+    words = [program, *(_told(ARGUMENTS, FILTER) if told else []), *_apart(program, network=ground.network)]
     words += [*_system(), *_masked(), *_resolver(ground)]
     words += [*_fresh(program), *(word for name in TEMPORARY for word in ("--bind", str(ground.tmp), name))]
     words += [word for path in hidden for word in ("--tmpfs", str(path))]
     words += [*_toolchains(), *_opened(ground.workspace, *ground.writable), *guarded_git.words(ground)]
     words += [word for path in ("/proc", "/dev", *hidden, "/") for word in ("--remount-ro", str(path))]
     return [*words, "--chdir", str(ground.cwd), "--", *argv]
+
+
+def _told(arguments: int, calls: int) -> list[str]:
+    return ["--args", str(arguments), *(["--seccomp", str(calls)] if filter_program() else [])]
 
 
 def _apart(program: str, *, network: bool = False) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,31 @@ def test_it_has_no_rights_and_can_get_none(tmp_path: Path) -> None:
 
     assert outcome.kind == "failed"
     assert [line.split() for line in said.splitlines()[:2]] == [["CapEff:", "0" * 16], ["NoNewPrivs:", "1"]]
+
+
+CALLS = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+calls = {"add_key": 248, "keyctl": 250, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425, "mount": 165}
+for name, number in calls.items():
+    libc.syscall(number, 0, 0, 0, 0, 0)
+    print(name, errno.errorcode[ctypes.get_errno()])
+print("getpid", libc.syscall(39) > 0)
+"""
+
+
+@sandboxed
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the calls are this machine's")
+def test_calls_by_which_kernels_were_broken_open_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "calls.py").write_text(CALLS)
+
+    _, said = execute(tmp_path, "python3 calls.py; grep Seccomp: /proc/self/status")
+
+    answers = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert answers.pop("io_uring_setup") == "ENOSYS"
+    assert (answers.pop("getpid"), answers.pop("Seccomp:")) == ("True", "2")
+    assert answers == dict.fromkeys(["add_key", "keyctl", "bpf", "userfaultfd", "mount"], "EPERM")
 
 
 @sandboxed
