@@ -22,8 +22,8 @@ from orchestration.frames import FRAME_BYTES, Frame, parse, write_all
 
 # Written in advance, so that a full disk can't keep the last word from being said.
 EXIT_BYTES = 4096
-# The descriptors on which a sandbox is told the environment of its command, and which system calls it can't make: high, so that they
-# fall on none that the supervisor holds.
+# The descriptors on which a sandbox is told the environment of its command, and which system calls it can't make:
+# high, so that they fall on none that the supervisor holds.
 ARGUMENTS, FILTER = 60, 61
 
 

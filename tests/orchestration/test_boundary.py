@@ -278,3 +278,24 @@ def memory(name: str) -> int:
     """In kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+@pytest.mark.parametrize("trick", ["another folder", "a link to another folder", "nothing"])
+def test_a_run_does_not_begin_in_what_took_the_place_of_the_projects_folder(
+    team: Team, tmp_path: Path, trick: str
+) -> None:
+    require(team, False)
+    run = runs.launch(team, "build", {"build": {"command": "echo mine > file.txt"}})
+    registered = Path(team.project.path)
+    registered.rename(tmp_path / "moved")
+    other = make_repository(tmp_path / "other" if trick != "another folder" else registered)
+    if trick == "a link to another folder":
+        registered.symlink_to(other)
+
+    work(run)
+
+    step = runs.step_of(run, "build")
+    assert (step.state, step.state_reason) == ("failed", "workspace")
+    assert "register it again" in step.error or "not there any more" in step.error
+    assert not (other / "file.txt").exists()
+    assert git(other, "branch", "--list", "ccdash/*") == ""
