@@ -16,7 +16,7 @@ from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, Event, ExecutionRun, WorkflowRun
 from policy import projects
 from policy.actors import Actor
-from policy.models import AuditRecord
+from policy.models import AuditRecord, Project
 from tests.factories import member
 from tests.orchestration import runs
 from tests.orchestration.repositories_of_tests import git, make_repository
@@ -285,8 +285,10 @@ def test_a_run_does_not_begin_in_what_took_the_place_of_the_projects_folder(
     team: Team, tmp_path: Path, trick: str
 ) -> None:
     require(team, False)
-    run = runs.launch(team, "build", {"build": {"command": "echo mine > file.txt"}})
     registered = Path(team.project.path)
+    identity = {"device": registered.stat().st_dev, "inode": registered.stat().st_ino}
+    Project.objects.filter(pk=team.project.pk).update(**identity)
+    run = runs.launch(team, "build", {"build": {"command": "echo mine > file.txt"}})
     registered.rename(tmp_path / "moved")
     other = make_repository(tmp_path / "other" if trick != "another folder" else registered)
     if trick == "a link to another folder":
