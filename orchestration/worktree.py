@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import fingerprints, git, removal
-from orchestration.workspace import WorkspaceError
+from orchestration.workspace import WorkspaceError, open_parts
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
+HEAD_BYTES = 4096
 MAX_DIFF_BYTES = 8 * 1024 * 1024
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
@@ -247,16 +248,24 @@ def _own(worktree: RunWorktree, *arguments: str) -> bytes:
 
 def _head(worktree: RunWorktree) -> str:
     """Usually a commit in a file; a command may have put the worktree on a branch."""
-    try:
-        said = (worktree.admin / "HEAD").read_text().strip()
-    except OSError as error:
-        raise WorkspaceError("The repository no longer knows the run's worktree.") from error
+    said = head_text(worktree.admin)
     if COMMIT.fullmatch(said):
         return said
     answer = git.ask(
         "rev-parse", "--verify", "--quiet", "HEAD", cwd=worktree.common, env={"GIT_DIR": str(worktree.admin)}
     )
     return answer.text if answer.code == 0 else ""
+
+
+def head_text(admin: Path) -> str:
+    """What the worktree's HEAD says. A command can write there: a pipe or a device in its place is not read."""
+    try:
+        with os.fdopen(open_parts(admin, ["HEAD"]), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(HEAD_BYTES).decode(errors="replace").strip()
+    except OSError as error:
+        raise WorkspaceError("The repository no longer knows the run's worktree.") from error
+    raise WorkspaceError("The HEAD of the run's worktree was replaced by something that is no file.")
 
 
 def _watched(worktree: RunWorktree) -> list[Path]:

@@ -192,7 +192,7 @@ def _author(step: Mapping[str, Any]) -> Iterable[Finding]:
 
 def _network(step: Mapping[str, Any]) -> Iterable[Finding]:
     if step.get("network"):
-        yield Finding("network_granted", "Its code is let out of the sandbox to the network.")
+        yield Finding("network_granted", "Asks for the network, which a sandbox keeps from code otherwise.")
 
 
 def _environment(env: Mapping[str, Any]) -> Iterable[Finding]:

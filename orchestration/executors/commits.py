@@ -7,50 +7,56 @@ objects. So it is read inside the sandbox, too, and only what git itself has pac
 from __future__ import annotations
 
 import logging
-import re
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
-from orchestration import git
+from orchestration import git, worktree
 from orchestration.executors import environment, sandbox
 from orchestration.executors.base import StepContext
 from orchestration.executors.guarded_git import OWN_OBJECTS
+from orchestration.workspace import WorkspaceError
 
 logger = logging.getLogger(__name__)
-COMMIT = re.compile(r"[0-9a-f]{40,64}")
 MAX_PACK_BYTES = 256 * 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 
 
 def bring_home(context: StepContext) -> None:
-    """Cheap when nothing was committed. What can't be brought stays where it is: its files are kept all the same."""
+    """Costs a look when nothing was added. What can't be brought stays where it is: its files are kept all the same."""
     common, admin = context.git_folder, context.git_admin
-    if context.sandbox != "bubblewrap" or common is None or admin is None or not (admin / OWN_OBJECTS).is_dir():
+    if context.sandbox != "bubblewrap" or common is None or admin is None or not _has_news(admin / OWN_OBJECTS):
         return
-    head = _head(admin)
-    if head and git.ask("cat-file", "-e", head, cwd=common, env={"GIT_DIR": str(common)}).code != 0:
-        known = git.run(
-            "for-each-ref", "--format=^%(objectname)", "refs/heads", cwd=common, env={"GIT_DIR": str(common)}
-        )
-        pack = _packed(context, head.encode() + b"\n" + known)
-        put = git.ask("unpack-objects", "-q", "--strict", cwd=common, env={"GIT_DIR": str(common)}, stdin=pack)
-        if put.code != 0:
-            logger.warning("what attempt %s committed could not be brought home: %s", context.attempt_id, put.error)
+    own = {"GIT_DIR": str(common)}
+    known = git.run("for-each-ref", "--format=^%(objectname)", "refs/heads", cwd=common, env=own)
+    wanted = _head(admin) + known
+    # What is staged or was amended is no commit's, but without it the repository could not be tidied up.
+    pack = _packed(context, wanted, "--indexed-objects", "--reflog") or _packed(context, wanted)
+    put = git.ask("unpack-objects", "-q", "--strict", cwd=common, env=own, stdin=pack)
+    if put.code != 0:
+        logger.warning("what attempt %s committed could not be brought home: %s", context.attempt_id, put.error)
 
 
-def _head(admin: Path) -> str:
+def _has_news(objects: Path) -> bool:
     try:
-        said = (admin / "HEAD").read_text(errors="replace").strip()
+        return any(entry.name != "info" for entry in os.scandir(objects))
     except OSError:
-        return ""
-    return said if COMMIT.fullmatch(said) else ""
+        return False
 
 
-def _packed(context: StepContext, wanted: bytes) -> bytes:
-    """The commit with everything that no branch has yet; empty where that can't be said."""
-    argv = ["git", "--no-pager", "pack-objects", "--revs", "--stdout", "-q"]
+def _head(admin: Path) -> bytes:
+    try:
+        said = worktree.head_text(admin)
+    except WorkspaceError:
+        return b""
+    return said.encode() + b"\n" if worktree.COMMIT.fullmatch(said) else b""
+
+
+def _packed(context: StepContext, wanted: bytes, *more: str) -> bytes:
+    """Everything that no branch has yet; empty where that can't be said."""
+    argv = ["git", "--no-pager", "pack-objects", "--revs", *more, "--stdout", "-q"]
     tmp = context.spool / "tmp"
     tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = context.workspace.resolve()

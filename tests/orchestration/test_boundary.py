@@ -139,6 +139,19 @@ def test_what_is_committed_inside_reaches_the_runs_branch(team: Team) -> None:
 
 
 @pytest.mark.sandbox
+def test_what_is_only_staged_leaves_a_repository_that_can_be_tidied_up(team: Team) -> None:
+    script = (
+        "echo a > a.txt; git add -A; git commit -qm One; git commit -q --amend -m Two; echo b > b.txt; git add b.txt"
+    )
+    run = run_script(team, script)
+    repository = Path(team.project.path)
+
+    assert git(repository, "gc", "--quiet", "--prune=now") == ""
+    assert git(repository, "fsck", "--no-dangling") == ""
+    assert git(Path(run.workspace_path), "status", "--porcelain") == "A  b.txt"
+
+
+@pytest.mark.sandbox
 def test_objects_of_another_repository_do_not_come_in_by_a_commit(team: Team, tmp_path: Path) -> None:
     other = make_repository(tmp_path / "other", private="not for you\n")
     blob = git(other, "rev-parse", "HEAD:private.txt")
@@ -165,6 +178,15 @@ def test_a_head_that_names_nothing_does_not_cost_what_the_step_did(tmp_path: Pat
 
     assert run.state == "succeeded"
     assert git(Path(team.project.path), "show", f"{run.branch}:kept.txt") == "kept"
+
+
+@pytest.mark.parametrize("made", ["mkfifo", "ln -s /dev/zero", "mkdir"])
+def test_a_head_that_is_no_file_holds_nobody_up(team: Team, made: str) -> None:
+    require(team, False)
+    run = run_script(team, f"head=$(git rev-parse --git-dir)/HEAD; rm $head; {made} $head")
+
+    assert run.state == "failed"
+    assert "worktree" in runs.step_of(run, "test").error
 
 
 def test_a_decision_made_for_one_boundary_is_none_for_another(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
