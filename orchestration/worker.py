@@ -25,7 +25,7 @@ from orchestration.engine.errors import Busy, LostAttempt
 from orchestration.engine.finishing import Left
 from orchestration.engine.starting import Assignment
 from orchestration.executors import commits, executor_for
-from orchestration.executors.base import MIB, ExecutionLimits, LeaseLost, Outcome, StepContext
+from orchestration.executors.base import MIB, ExecutionLimits, FoundArtifact, LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun, WorkflowRun
 from orchestration.storable import plain_name
@@ -189,7 +189,7 @@ def _clear_spools(assignment: Assignment, outcome: Outcome) -> None:
 def _gather(assignment: Assignment, host: AttemptHost, outcome: Outcome) -> tuple[Left, Outcome]:
     """Store what the work left. What can't be stored makes a success a failure, never a silent loss."""
     try:
-        stored = [_stored(host.clean_artifact(artifact)) for artifact in outcome.artifacts]
+        stored = [_stored(host, host.clean_artifact(artifact)) for artifact in outcome.artifacts]
         return _with_change(assignment, stored), _redacted(host, outcome)
     except (OSError, WorkspaceError) as error:
         logger.warning("attempt %s: what it left could not be stored", assignment.attempt_id, exc_info=True)
@@ -211,18 +211,23 @@ def _redacted(host: AttemptHost, outcome: Outcome) -> Outcome:
     return replace(outcome, error=host.redact(outcome.error), outputs=outputs)
 
 
-def _stored(artifact: Any) -> dict[str, Any]:
+def _stored(host: AttemptHost, artifact: FoundArtifact) -> dict[str, Any]:
     kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).adopt(artifact.path)
     return {
-        "name": plain_name(artifact.name, 200),
+        "name": _named(host, artifact.name, 200),
         "kind": artifact.kind,
-        "path": plain_name(artifact.relative_path, 1000),
+        "path": _named(host, artifact.relative_path, 1000),
         "media_type": artifact.media_type,
         "sha256": kept.sha256,
         "size": kept.size,
         "commit": "",
         "lineage": {},
     }
+
+
+def _named(host: AttemptHost, name: str, longest: int) -> str:
+    """A command may call a file whatever it likes, a secret included."""
+    return host.redact(plain_name(name, 4096))[:longest]
 
 
 def _with_change(assignment: Assignment, stored: list[dict[str, Any]]) -> Left:

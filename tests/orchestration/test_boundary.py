@@ -14,7 +14,7 @@ from orchestration.engine import starting
 from orchestration.executors.base import ToolCall
 from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, Event, ExecutionRun, WorkflowRun
-from policy import projects
+from policy import projects, secrets
 from policy.actors import Actor
 from policy.models import AuditRecord, Project
 from tests.factories import member
@@ -103,14 +103,14 @@ def test_a_web_server_without_workers_leaves_the_question_to_the_worker(team: Te
     assert runs.step_of(run, "build").state_reason == "policy_denied"
 
 
-def run_script(team: Team, script: str) -> WorkflowRun:
+def run_script(team: Team, script: str, **more: Any) -> WorkflowRun:
     """Code of the repository's own, which no reader of commands sees."""
     repository = Path(team.project.path)
     (repository / "test.sh").write_text(script)
     (repository / "Makefile").write_text("test:\n\tbash test.sh\n")
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "Tests")
-    return work(runs.launch(team, "test", {"test": {"command": "make test"}}))
+    return work(runs.launch(team, "test", {"test": {"command": "make test", **more}}))
 
 
 @pytest.mark.sandbox
@@ -273,6 +273,18 @@ def test_a_file_may_be_called_anything_and_is_kept_under_a_name_that_can_be_read
     kept = dict(Artifact.objects.filter(run=run).exclude(kind="diff").values_list("name", "path"))
     assert "a\ufffdb\ufffd[31m\ufffd" in kept
     assert sorted(map(len, kept)) == [9, 200]
+
+
+def test_a_secret_in_the_name_of_a_file_is_blacked_out(team: Team, settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    require(team, False)
+    secrets.set_secret(team.project, "KEY", "correct-horse-battery", Actor.for_shell())
+    run = run_script(team, 'mkdir "$CCDASH_ARTIFACTS/$KEY"; touch "$CCDASH_ARTIFACTS/$KEY/x"', secrets=["KEY"])
+
+    kept = Artifact.objects.get(run=run, kind="file")
+    assert (run.state, kept.name, kept.path) == ("succeeded", "[redacted:KEY]/x", "[redacted:KEY]/x")
+    events = Event.objects.filter(run=run).values_list("data", flat=True)
+    assert "correct-horse" not in str(list(events))
 
 
 def test_a_command_that_takes_more_memory_than_it_may_fails_alone(team: Team, settings: Settings) -> None:
