@@ -25,6 +25,18 @@ class ReasonForm(PlainForm):
         return {}
 
 
+class RetryForm(ReasonForm):
+    restore_workspace = forms.BooleanField(
+        label="Restore the workspace first",
+        required=False,
+        help_text="Files go back to how they were before the step's last attempt, or where they changed from outside, "
+        "to how the run's last step left them. What changed since is lost.",
+    )
+
+    def more(self) -> dict[str, Any]:
+        return {"restore_workspace": self.cleaned_data["restore_workspace"]}
+
+
 class OutputsForm(ReasonForm):
     """With a field for each output that the step promises, so that later steps find what they read."""
 

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestration.engine import gates
+from orchestration.engine import drift, gates
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.errors import Changed, InvalidInput
@@ -38,6 +38,7 @@ def sheet(change: Change, action: str, step_key: str) -> dict[str, Any]:
     todo = [] if action == "cancel" else [*again, *after]
     return {
         **found,
+        "files_changed_outside": drift.files_of(change, step_key) if action in ("retry-step", "resume") else [],
         "expected_seconds": _expected_seconds(change, todo),
         "expected_cost_usd": _expected_cost(change, todo),
         "digest": canonical.digest(

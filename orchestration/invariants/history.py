@@ -129,6 +129,8 @@ class History:
                 series.consumed = str(data.get("approval"))
         elif kind in GATES:
             series.is_gated, series.consumed = True, ""
+        elif kind == "step.rechecked":
+            series.is_gated, series.consumed = False, ""
         elif kind == "step.retried":
             self._series[key] = Series()
             self._lift_pause()

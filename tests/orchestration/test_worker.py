@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from orchestration import worker
-from orchestration.engine import controlling, launching, starting
+from orchestration.engine import controlling, launching
 from orchestration.engine.errors import InvalidInput, Unlaunchable
 from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, LogChunk, WorkflowRun
@@ -36,10 +36,10 @@ def command(line: str, **more: Any) -> dict[str, Any]:
 
 def work(run: WorkflowRun) -> WorkflowRun:
     """Everything that may start, done by the worker's own code."""
-    assignment = starting.start_step(run.pk, owner=runs.OWNER)
+    assignment = worker.begin(run.pk, owner=runs.OWNER)
     while assignment is not None:
         assignment = worker.perform(assignment, AttemptHost(assignment, runs.OWNER))
-        assignment = assignment or starting.start_step(run.pk, owner=runs.OWNER)
+        assignment = assignment or worker.begin(run.pk, owner=runs.OWNER)
     run.refresh_from_db()
     return run
 
@@ -121,7 +121,7 @@ def test_uncommitted_changes_are_no_part_of_a_run(team: Team) -> None:
 
 def test_a_worktree_that_was_removed_fails_the_step_with_a_sentence(team: Team) -> None:
     run = runs.launch(team, "a >> b")
-    first = starting.start_step(run.pk, owner=runs.OWNER)
+    first = worker.begin(run.pk, owner=runs.OWNER)
     assert first is not None
     second = worker.perform(first, AttemptHost(first, runs.OWNER))
     assert second is not None

@@ -55,8 +55,8 @@ def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) 
     return {
         "id": str(approval.pk),
         "step": {"key": one.key, "name": one.name, "url": view.step_url(one.key, panel="approval")},
-        "title": f"Skip {one.name}" if approval.kind == ApprovalKind.SKIP else one.name,
-        "kind_label": KINDS.get(ApprovalKind(approval.kind), approval.get_kind_display()),
+        "title": title(approval, one.name),
+        "kind_label": kind_label(approval),
         "state": approval.state,
         "risk": approval.risk,
         "level": approval.level,
@@ -89,12 +89,26 @@ def packets_of_step(view: RunView, row: Data) -> list[Data]:
     return [packet(view, asked(view, approval, row["key"])) for approval in found.order_by("-requested_at")[:10]]
 
 
+def title(approval: Approval, name: str) -> str:
+    if "drift" in approval.facts:
+        return f"Changed files before {name}"
+    return f"Skip {name}" if approval.kind == ApprovalKind.SKIP else name
+
+
+def kind_label(approval: Approval) -> str:
+    if "drift" in approval.facts:
+        return "Files changed, and not by the run"
+    return KINDS.get(ApprovalKind(approval.kind), approval.get_kind_display())
+
+
 def what(approval: Approval) -> list[Data]:
     """The facts under the digest that a person can judge; the rest is in the step's definition."""
     if skip := approval.facts.get("skip"):
         return _skip(skip)
     if call := approval.facts.get("call"):
         return _call(call)
+    if drift := approval.facts.get("drift"):
+        return _drift(drift)
     step = approval.facts.get("step", {})
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
     return [
@@ -109,6 +123,26 @@ def _call(call: Mapping[str, Any]) -> list[Data]:
     made = [{"label": "Tool", "value": str(call.get("name")), "code": True}]
     arguments = dict(call.get("arguments") or {})
     return made + [{"label": name, "value": str(value), "code": True} for name, value in arguments.items()]
+
+
+def _drift(drift: Mapping[str, Any]) -> list[Data]:
+    before, found = drift["before"], drift["found"]
+    moved = before["head"] != found["head"]
+    shown = {
+        "Changed files": changed_files(drift),
+        "Problem": drift["problem"],
+        "Commit checked out": f"{before['head'][:12]} → {found['head'][:12]}" if moved and not drift["problem"] else "",
+        "What changed": drift.get("patch", ""),
+    }
+    return [{"label": label, "value": value, "code": True} for label, value in shown.items() if value]
+
+
+def changed_files(drift: Mapping[str, Any]) -> str:
+    """One to a line, shortened."""
+    files = drift.get("files", ())
+    lines = [f"{file['change']:8} {file['path']}" for file in files]
+    more = int(drift.get("count", 0)) - len(files)
+    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _skip(skip: Mapping[str, Any]) -> list[Data]:
@@ -205,6 +239,13 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
         return {
             "on_approve": "The step is skipped, and what waits for it goes on.",
             "on_reject": "The step counts as failed; it can be retried.",
+        }
+    if drift := approval.facts.get("drift"):
+        return {
+            "on_approve": "Not possible: there are no files to accept. Retry the step and restore the workspace."
+            if drift["problem"]
+            else "The run goes on with the files as they are now. What was approved on the old ones is asked again.",
+            "on_reject": "The step counts as failed; a retry can restore the workspace first.",
         }
     after = [view.plan.keys[place] for place in view.plan.graph.dependants[view.plan.place[one.key]]]
     names = ", ".join(f"“{view.name(key)}”" for key in after[:3]) + (f" and {len(after) - 3} more" if after[3:] else "")

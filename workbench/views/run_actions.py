@@ -27,7 +27,7 @@ from policy import access
 from policy.errors import PolicyError
 from workbench import fragments
 from workbench.middleware import problem_of, status_of
-from workbench.run_forms import OutputsForm, ReasonForm, ReplanForm, ResolveForm
+from workbench.run_forms import OutputsForm, ReasonForm, ReplanForm, ResolveForm, RetryForm
 from workbench.run_page.view import Data, RunView, open_view
 from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
 from workbench.views.runs import view_of
@@ -67,7 +67,7 @@ DEEDS = {
         sentence="Work that is executing is ended, with all its processes. This can't be taken back.",
     ),
     "retry-step": Deed(
-        "Retry “{name}”", "Retry", "{name} is tried again.", controlling.retry_step, of_step=True,
+        "Retry “{name}”", "Retry", "{name} is tried again.", controlling.retry_step, RetryForm, of_step=True,
     ),
     "skip-step": Deed(
         "Skip “{name}”", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm,
@@ -95,7 +95,9 @@ def run_action(request: HttpRequest, slug: str, number: int, action: str) -> Htt
     deed, key = DEEDS[action], _step_key(request, view, DEEDS[action])
     if request.method == "POST":
         return _act(request, view, action, deed, key)
-    return _sheet(request, view, action, key, _form(view, deed, key))
+    form = _form(view, deed, key)
+    form.initial.setdefault("restore_workspace", bool(request.GET.get("restore")))
+    return _sheet(request, view, action, key, form)
 
 
 def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
@@ -110,7 +112,13 @@ def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) ->
         return deed.form(data, promised=tuple(view.definition(key).get("outputs") or ()))
     if deed.form is ReplanForm and data is None:
         return deed.form(initial={"steps": write_yaml({"steps": _steps_now(view)})})
-    return deed.form(data)
+    form = deed.form(data)
+    if deed.form is RetryForm and view.run.workspace_kind != "worktree":
+        form.fields["restore_workspace"].disabled = True
+        form.fields[
+            "restore_workspace"
+        ].help_text = "This run works in a plain folder; there is no earlier state of it."
+    return form
 
 
 def _steps_now(view: RunView) -> list[Data]:

@@ -16,5 +16,15 @@ class Command(RunVerb):
     takes_step = True
     done = "Step {step} is done again."
 
+    def add_arguments(self, parser: Any) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--restore-workspace",
+            action="store_true",
+            help="bring the files back first: to before its last attempt, or to what the run's last step left",
+        )
+
     def act(self, run: WorkflowRun, by: Actor, options: dict[str, Any]) -> None:
-        controlling.retry_step(run.pk, options["step"], reason=options["reason"], by=by)
+        controlling.retry_step(
+            run.pk, options["step"], reason=options["reason"], by=by, restore_workspace=options["restore_workspace"]
+        )
