@@ -11,8 +11,7 @@ from orchestration.engine import agent_gates, drift, gates, impact
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.errors import InvalidInput, WrongState
-from orchestration.engine.filling import Unfilled
+from orchestration.engine.errors import InvalidInput, Unfilled, WrongState
 from orchestration.models import ExecutionRun, StepRun, WorkflowRun
 from policy import access
 from policy.actors import Actor

@@ -56,6 +56,10 @@ class InvalidInput(EngineError):
         self.errors = [{"path": path, "message": message} for path, message in errors]
 
 
+class Unfilled(Exception):
+    """A value that a step needs is not there."""
+
+
 class Busy(EngineError):
     """The database is busy; nothing was changed. Try again in a moment."""
 

@@ -13,8 +13,7 @@ from typing import Any
 from orchestration.engine import drift, gates
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
-from orchestration.engine.errors import Changed, InvalidInput
-from orchestration.engine.filling import Unfilled
+from orchestration.engine.errors import Changed, InvalidInput, Unfilled
 from orchestration.models import StepRun
 from policy import canonical
 

@@ -19,8 +19,8 @@ from orchestration import dispatch
 from orchestration.engine import checkpoints, controlling, finishing, launching, rows, starting, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run, database_now
-from orchestration.engine.errors import EngineError
-from orchestration.engine.filling import Unfilled, filled_definition
+from orchestration.engine.errors import EngineError, Unfilled
+from orchestration.engine.filling import filled_definition
 from orchestration.engine.locks import write_transaction
 from orchestration.engine.starting import LEASE, Assignment
 from orchestration.executors.base import Outcome

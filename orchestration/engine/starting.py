@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orchestration.engine import agent_gates, checkpoints, drift, gates, promoting, rows, usage
+from orchestration.engine import agent_gates, checkpoints, drift, environments, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.drift import Look, LookFirst
-from orchestration.engine.filling import Unfilled, filled_definition, scope
+from orchestration.engine.errors import Unfilled
+from orchestration.engine.filling import filled_definition, scope
 from orchestration.models import ExecutionRun, StepRun
 from policy import approvals
 from policy.actors import Actor
@@ -200,11 +201,19 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
         due_at=None,
         error="",
         exit_code=None,
-        data={"attempt": number, "execution_run": str(attempt_id)},
+        data={"attempt": number, "execution_run": str(attempt_id), **_profile_told(change, definition)},
     )
     carried = checkpoints.carried(step.pk, definition, before=token)
     used = usage.of_checkpoint(carried)
     return assignment(change, place, attempt_id, definition, checkpoint=carried, usage_before=used)
+
+
+def _profile_told(change: Change, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """What the profile gave at this start; by tomorrow an admin may have changed it."""
+    if not definition.get("env_profile"):
+        return {}
+    names = environments.profile_names(definition, change.run.project_id)
+    return {"env_profile": definition["env_profile"], "profile_names": names}
 
 
 def assignment(

@@ -28,6 +28,7 @@ LABELS = {
     "instructions": "What to look at",
     "cwd": "Folder",
     "env": "Environment",
+    "env_profile": "Environment profile",
     "secrets": "Secrets it is given",
     "provider": "Provider",
     "model": "Model",
