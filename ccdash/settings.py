@@ -33,6 +33,8 @@ DEBUG = False
 # How work is done
 WORKERS = env.integer("CCDASH_WORKERS", default=16, low=1, high=256)
 EMBEDDED = env.flag("CCDASH_EMBEDDED", default=True)
+# How long the worktree of a run that is over stays; 0: for ever
+WORKTREE_DAYS = env.integer("CCDASH_WORKTREE_DAYS", default=14, low=0, high=3650)
 SANDBOX = env.choice("CCDASH_SANDBOX", default="none", allowed=("none", "bubblewrap"))
 # Whether projects may name model servers on this machine (such as Ollama), on its private networks, or neither
 ALLOW_PRIVATE_PROVIDERS = env.choice(
@@ -86,6 +88,7 @@ if ON_POSTGRESQL and not REDIS_URL:
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "ccdash.compression.CompressPages",
     "ccdash.problem_documents.ProblemDocuments",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from orchestration import dispatch, processes, worker
+from orchestration import dispatch, processes, retention, worker
 from orchestration.agent_hosting import host_for
 from orchestration.engine import recovering
 from orchestration.engine.errors import EngineError
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 SEAL_SECONDS = 60.0
+TIDY_SECONDS = 3600.0
 Job = Callable[[], Assignment | None]
 
 
@@ -55,6 +56,7 @@ class Pool:
         loops = (
             ("heart", self._beat, HEARTBEAT_SECONDS),
             ("sweeper", self._sweep, SWEEP_SECONDS),
+            ("caretaker", retention.remove_due, TIDY_SECONDS),
             ("notary", audit.write_checkpoint_if_due, SEAL_SECONDS),
         )
         for name, act, pause in loops:

@@ -105,6 +105,16 @@ def snapshot(worktree: RunWorktree, *, message: str = "Snapshot") -> Snapshot:
         return taken
 
 
+def peek(worktree: RunWorktree) -> Snapshot:
+    """The tree as it is now, without a commit; `commit` and `changed` tell of the last snapshot."""
+    with _locked(worktree.store / "lock"):
+        last, _ = _last(worktree)
+        skipped = _stage(worktree)
+        tree = _git(worktree, "write-tree", "--missing-ok").decode().strip()
+        head = _head(worktree)
+        return Snapshot(tree, last.commit, head, changed=(tree, head) != (last.tree, last.head), skipped=skipped)
+
+
 def diff(worktree: RunWorktree, before: str, after: str) -> Diff:
     """Between two trees or commits, as a patch that is cut visibly when it is too long."""
     if before == after:
