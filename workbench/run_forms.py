@@ -82,8 +82,8 @@ class ReplanForm(ReasonForm):
         label="Steps",
         max_length=1_000_000,
         strip=False,
-        help_text="As in the builder's text view. What has started must stay as it is; the rest may be changed.",
-        widget=forms.Textarea(attrs={**CODE, "rows": 24, "wrap": "off"}),
+        help_text="As in the builder's text view: steps that have not started. They replace the present ones.",
+        widget=forms.Textarea(attrs={**CODE, "rows": 20, "wrap": "off"}),
     )
     field_order = ("steps", "reason")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from orchestration.engine import agent_gates, drift
+from orchestration.engine import agent_gates, drift, replanning
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, NotFound, WrongState
@@ -93,6 +93,9 @@ def _approved(change: Change, place: int, approval: Approval, reason: str) -> No
     if approval.kind == ApprovalKind.SKIP:
         finish_skip(change, place, approval)
         return
+    if approval.kind == ApprovalKind.REPLAN:
+        replanning.approved(change, place, approval)
+        return
     if agent_gates.is_part(approval):
         agent_gates.approved(change, place, approval)
         return
@@ -115,6 +118,9 @@ def _rejected(change: Change, place: int, approval: Approval, reason: str) -> No
         before = approval.facts.get("skip", {}).get("before", "")
         change.move(place, "refuse_skip", before, reason="skip_rejected", approval_id=None)
         change.image.steps[place].approval = None
+        return
+    if approval.kind == ApprovalKind.REPLAN:
+        replanning.rejected(change, place)
         return
     if agent_gates.is_part(approval):
         agent_gates.rejected(change, place, approval, reason)

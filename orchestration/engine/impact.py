@@ -78,7 +78,7 @@ def _after(change: Change, action: str, again: Sequence[int], step_key: str) -> 
 
 
 def _lapsing(change: Change, action: str, again: Sequence[int], step_key: str) -> list[int]:
-    places = range(len(change.image.states)) if action == "cancel" else again
+    places = range(len(change.image.states)) if action in ("cancel", "replan") else again
     if action == "skip-step":
         places = [change.step(step_key)]
     return [place for place in places if _has_open_approval(change, place)]

@@ -252,7 +252,11 @@ class StepRun(FSMModelMixin, models.Model):
 
     @transition(state, source=AWAITING, target=PENDING, custom={"event": "step.rechecked"})
     def recheck(self) -> None:
-        """What it waited for in its workspace is settled; its own gate is formed afresh."""
+        """What it waited for beside itself, its files or a replan, is settled; its own gate is formed afresh."""
+
+    @transition(state, source=[PENDING, READY, AWAITING], target=AWAITING, custom={"event": "step.replan_asked"})
+    def ask_replan(self) -> None:
+        """A replan that touches what is guarded waits, here, for an elevated approval."""
 
     @transition(state, source=READY, target=RUNNING, custom={"event": "step.started"})
     def start(self) -> None:

@@ -9,17 +9,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.models import Artifact, Event, ExecutionRun, StepRun
+from orchestration.models import Artifact, Event, ExecutionRun, StepRun, WorkflowVersion
 from orchestration.reading.approvals import decisions_of
 from orchestration.reading.plain import reasons
 from policy.models import Approval
 from policy.models.approvals import ApprovalKind
+from workbench.plan_diff import diff_of
 from workbench.run_page import checks
 from workbench.run_page.asking import Asked, asked
 from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
 RISKY = ("high", "critical")
+LONGEST_DIFF = 20_000
 CODE = ("command", "prompt", "system", "env", "checks", "tools")
 LABELS = {
     "command": "Command",
@@ -93,6 +95,8 @@ def packets_of_step(view: RunView, row: Data) -> list[Data]:
 def title(approval: Approval, name: str) -> str:
     if "drift" in approval.facts:
         return f"Changed files before {name}"
+    if approval.kind == ApprovalKind.REPLAN:
+        return "Replan the run"
     return f"Skip {name}" if approval.kind == ApprovalKind.SKIP else name
 
 
@@ -110,6 +114,8 @@ def what(approval: Approval) -> list[Data]:
         return _call(call)
     if drift := approval.facts.get("drift"):
         return _drift(drift)
+    if replan := approval.facts.get("replan"):
+        return _replan(approval, replan)
     step = approval.facts.get("step", {})
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
     return [
@@ -124,6 +130,18 @@ def _call(call: Mapping[str, Any]) -> list[Data]:
     made = [{"label": "Tool", "value": str(call.get("name")), "code": True}]
     arguments = dict(call.get("arguments") or {})
     return made + [{"label": name, "value": str(value), "code": True} for name, value in arguments.items()]
+
+
+def _replan(approval: Approval, replan: Mapping[str, Any]) -> list[Data]:
+    """The reason, and the difference to the plan that the run had when this was asked."""
+    before = WorkflowVersion.objects.filter(digest=approval.facts["plan"], workflow__runs=approval.facts["run"]).first()
+    plan = before.plan if before else {"steps": []}
+    diff = diff_of(plan, {**plan, "steps": replan["steps"]})
+    lines = "\n".join(line["text"] for file in diff["files"] for line in file["lines"])
+    return [
+        {"label": "Reason", "value": replan["reason"], "code": False},
+        {"label": "What changes in the plan", "value": lines[:LONGEST_DIFF], "code": True},
+    ]
 
 
 def _drift(drift: Mapping[str, Any]) -> list[Data]:
@@ -247,6 +265,11 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
             if drift["problem"]
             else "The run goes on with the files as they are now. What was approved on the old ones is asked again.",
             "on_reject": "The step counts as failed; a retry can restore the workspace first.",
+        }
+    if approval.kind == ApprovalKind.REPLAN:
+        return {
+            "on_approve": "What has not started is replaced by the new plan, whose own gates are asked then.",
+            "on_reject": "The plan stays as it is, and its gates are asked afresh.",
         }
     after = [view.plan.keys[place] for place in view.plan.graph.dependants[view.plan.place[one.key]]]
     names = ", ".join(f"“{view.name(key)}”" for key in after[:3]) + (f" and {len(after) - 3} more" if after[3:] else "")

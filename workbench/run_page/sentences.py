@@ -62,6 +62,8 @@ def _blocked(view: RunView) -> str:
 def _wish(asked: Asked) -> str:
     if "drift" in asked.approval.facts:
         return f"files changed behind the run's back. “{asked.name}” waits until {asked.deciders} accept them"
+    if asked.approval.kind == "replan":
+        return f"a replan that weakens a guard waits for an approval by {asked.deciders}"
     subject = f"the skip of “{asked.name}”" if asked.approval.kind == "skip" else f"“{asked.name}”"
     if asked.approval.quorum == 1:
         return f"{subject} waits for an approval by {asked.deciders}"

@@ -22,6 +22,7 @@ WORDS = {
     ("awaiting_approval", "approval_lapsed"): "Approval lapsed",
     ("awaiting_approval", "approval_expired"): "Nobody decided in time",
     ("awaiting_approval", "skip_asked"): "Skip asked",
+    ("awaiting_approval", "replan_asked"): "Replan asked",
     ("awaiting_approval", "workspace_drift"): "Files changed outside",
     ("failed", "policy_denied"): "Denied by policy",
     ("failed", "rejected"): "Rejected",
