@@ -18,7 +18,7 @@ from django.db import DatabaseError
 
 from orchestration import leftovers, run_workspace, worktree
 from orchestration.artifacts import ArtifactStore
-from orchestration.engine import finishing, starting
+from orchestration.engine import finishing, recovering, starting
 from orchestration.engine.drift import LookFirst
 from orchestration.engine.errors import Busy, LostAttempt
 from orchestration.engine.finishing import Left
@@ -83,6 +83,11 @@ def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
         return Outcome("failed", reason="workspace", error=str(error))
     except PolicyError as error:
         return Outcome("failed", reason="policy", error=str(error))
+    except (Busy, DatabaseError):
+        # The work goes on under its supervisor, or from its checkpoint: it is taken up again, as after a restart.
+        logger.warning("attempt %s: the database is away; it is let go", assignment.attempt_id, exc_info=True)
+        _insist(lambda: recovering.let_go(assignment.attempt_id, owner=host.owner))
+        return None
     except Exception:
         # An attempt is recorded here: whatever broke must become a state that people can see.
         logger.exception("attempt %s broke the worker", assignment.attempt_id)

@@ -66,6 +66,16 @@ class Busy(EngineError):
     code = "busy"
 
 
+BUSY = "The database is busy; nothing was changed. Try again in a moment."
+FULL = "The disk is full; nothing was changed. Make room where the data lies, then try again."
+
+
+def why_not_written(error: BaseException | None) -> str:
+    """What people are told where the database did not take a change."""
+    told = str(error).lower()
+    return FULL if "disk is full" in told or "no space left" in told else BUSY
+
+
 class LostAttempt(EngineError):
     """Another worker owns this attempt now, or it is over; the late word changes nothing."""
 

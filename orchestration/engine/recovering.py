@@ -99,6 +99,13 @@ def take_up(orphan: Orphan, *, owner: str) -> Assignment | None:
     return change_run(orphan.run_id, Actor.system("worker"), body)
 
 
+def let_go(attempt_id: uuid.UUID, *, owner: str) -> None:
+    """This worker can't go on with an attempt that it holds; whoever sweeps next takes it up where it stands."""
+    nobody = f"{owner.partition('|')[0]}|0||let go"
+    with write_transaction():
+        rows.update(ExecutionRun, {"owner": nobody[:100]}, id=attempt_id, owner=owner, finished_at=None)
+
+
 def give_up(orphan: Orphan, why: str) -> None:
     """Nobody can reach this work any more: how it ended is unknown."""
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 
 from orchestration import worker
-from orchestration.engine import controlling, launching
+from orchestration.engine import controlling, launching, recovering
 from orchestration.engine.errors import InvalidInput, Unlaunchable
 from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, LogChunk, WorkflowRun
@@ -83,6 +84,28 @@ def test_a_restore_needs_an_earlier_state(team: Team) -> None:
     runs.decide(team, run, "a", decision="reject")
     with pytest.raises(InvalidInput):
         controlling.retry_step(run.pk, "a", reason="Clean.", by=team.actor("ada"), restore_workspace=True)
+
+
+def test_work_is_taken_up_again_after_the_database_was_away(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk while output is stored: the command has run once, and its result is found where it lies."""
+    run = runs.launch(team, "a", {"a": command("echo ran >> ran.txt; echo said")})
+    assignment = worker.begin(run.pk, owner=runs.OWNER)
+    assert assignment is not None
+
+    def full(*_: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    host = AttemptHost(assignment, runs.OWNER)
+    with monkeypatch.context() as patched:
+        patched.setattr(AttemptHost, "log", full)
+        assert worker.perform(assignment, host) is None
+    orphan = recovering.orphans(lambda owner: owner.endswith("let go"))[0]
+    again = recovering.take_up(orphan, owner="another")
+    assert again is not None
+    worker.perform(again, AttemptHost(again, "another"))
+    run.refresh_from_db()
+    assert (run.state, runs.step_of(run, "a").attempt, log_of(run, "a")) == ("succeeded", 1, "said\n")
+    assert git(Path(team.project.path), "show", f"{run.branch}:ran.txt") == "ran"
 
 
 def test_a_missing_repository_refuses_the_launch_and_one_that_goes_away_fails_the_step(team: Team) -> None:
