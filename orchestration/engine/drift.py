@@ -19,6 +19,7 @@ from policy.models.approvals import ApprovalKind, Level
 
 REASON = "workspace_drift"
 RISKY = ("high", "critical")
+NAMED = 5
 Judgement = Literal["same", "unseen", "unsure", "drifted"]
 
 
@@ -175,5 +176,7 @@ def _sentence(drift: Mapping[str, Any]) -> str:
         return f"The run's files can't be read as its last step left them: {drift['problem']}"
     if drift["before"]["tree"] == drift["found"]["tree"]:
         return "The worktree stands on another commit than the run's last step left."
-    count = drift.get("count", 0)
-    return f"{count} file{'s' if count != 1 else ''} in the worktree changed since the run's last step, and not by it."
+    names = ", ".join(str(file["path"]) for file in drift["files"][:NAMED])
+    count, more = drift["count"], " and more" if drift["count"] > NAMED else ""
+    files = f"{count} file{'s' if count != 1 else ''}"
+    return f"{files} in the worktree changed since the run's last step, and not by it: {names}{more}."[:1000]

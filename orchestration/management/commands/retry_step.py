@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.management import CommandParser
+
 from orchestration.engine import controlling
 from orchestration.management.command import RunVerb
 from orchestration.models import WorkflowRun
@@ -16,8 +18,7 @@ class Command(RunVerb):
     takes_step = True
     done = "Step {step} is done again."
 
-    def add_arguments(self, parser: Any) -> None:
-        super().add_arguments(parser)
+    def add_more(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--restore-workspace",
             action="store_true",
