@@ -43,3 +43,9 @@ def test_a_download_is_left_as_it_is(page: tuple[Client, str]) -> None:
     answer = client.get(f"{address}plan.yaml", **GZIP)  # type: ignore[arg-type]
     assert answer["Content-Disposition"].startswith("attachment")
     assert "Content-Encoding" not in answer
+
+
+def test_the_api_is_left_as_it_is(page: tuple[Client, str]) -> None:
+    answer = page[0].get("/api/execution/workflow-runs", **GZIP)  # type: ignore[arg-type]
+    assert answer.status_code == 200
+    assert "Content-Encoding" not in answer
