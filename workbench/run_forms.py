@@ -93,8 +93,8 @@ class ReplanForm(ReasonForm):
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
         steps = found.get("steps") if isinstance(found, dict) else found
-        if not isinstance(steps, list):
-            raise forms.ValidationError("Give the steps as a list under `steps:`.")
+        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+            raise forms.ValidationError("Give the steps as a list under `steps:`, each with its fields.")
         return steps
 
     def more(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_a_replan_without_the_checkpoint_says_who_has_to_agree_and_waits(team: T
     assert "You launched this run, so you cannot decide." in text_of(signed_in(team.ada).get(url(run)))
 
 
-@pytest.mark.parametrize("steps", ["steps: [", "steps: 7", "- {key: x, type: nonsense}", "{}", GATED + GATED])
+@pytest.mark.parametrize("steps", ["steps: [", "steps: 7", "- {key: x, type: nonsense}", "{}", "- 7", GATED + GATED])
 def test_a_plan_that_cannot_be_used_comes_back_with_its_faults(team: Team, steps: str) -> None:
     run = waiting(team)
     answer = press(team, run, steps, "look")
