@@ -28,7 +28,6 @@ DESCRIPTION = (
     "documents (RFC 9457); every POST takes an `Idempotency-Key`."
 )
 NOT_SIGNED_IN = "Send a valid token as Authorization: Bearer TOKEN, or sign in."
-BUSY = "The database is busy; nothing was changed. Try again in a moment."
 FAULT = "Something went wrong here; nothing was changed. The server's log tells more."
 
 
@@ -99,7 +98,7 @@ TABLE: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     engine.NotFound: lambda error: problem(404, error.code, str(error)),
     engine.InvalidInput: lambda error: _invalid(error.code, error.errors),
     engine.Busy: lambda error: problem(503, error.code, str(error)),
-    OperationalError: lambda error: problem(503, "busy", BUSY),
+    OperationalError: lambda error: problem(503, "busy", engine.why_not_written(error)),
     InvalidPlan: lambda error: _invalid("invalid_body", error.errors),
     ValidationError: _parameters,
     AuthenticationError: lambda error: problem(401, "not_authenticated", NOT_SIGNED_IN),

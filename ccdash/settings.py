@@ -33,6 +33,8 @@ DEBUG = False
 # How work is done
 WORKERS = env.integer("CCDASH_WORKERS", default=16, low=1, high=256)
 EMBEDDED = env.flag("CCDASH_EMBEDDED", default=True)
+# How long the worktree of a run that is over stays; 0: for ever
+WORKTREE_DAYS = env.integer("CCDASH_WORKTREE_DAYS", default=14, low=0, high=3650)
 SANDBOX = env.choice("CCDASH_SANDBOX", default="none", allowed=("none", "bubblewrap"))
 # How much memory each process of a command may take, in MiB; 0: as much as there is
 COMMAND_MEMORY_MB = env.integer("CCDASH_COMMAND_MEMORY_MB", default=0, low=0, high=1_048_576)
@@ -88,6 +90,7 @@ if ON_POSTGRESQL and not REDIS_URL:
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "ccdash.compression.CompressPages",
     "ccdash.problem_documents.ProblemDocuments",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,6 +7,7 @@ the last place where nothing was held back, and what was stored since is dropped
 from __future__ import annotations
 
 import codecs
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from orchestration.engine.locks import write_transaction
 from orchestration.models import ExecutionRun, LogChunk
 
 CHUNK_BYTES = 65_536
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Redactor(Protocol):
@@ -140,13 +142,13 @@ def tail(attempt_id: uuid.UUID, *, chunks: int = 20) -> list[LogChunk]:
 
 
 def search(attempt_id: uuid.UUID, needle: str, *, limit: int = 500) -> list[tuple[int, str]]:
-    """Lines with the text in them, as (line number from 1, line). Case is ignored. Reads chunk by chunk."""
+    """Lines with the text in them, as (number from 1, line). Case and colours are left aside. Reads chunk by chunk."""
     hits: list[tuple[int, str]] = []
     rest, line, wanted = "", 1, needle.lower()
     for text in (
         LogChunk.objects.filter(attempt_id=attempt_id).order_by("offset").values_list("text", flat=True).iterator()
     ):
-        *whole, rest = (rest + text).split("\n")
+        *whole, rest = COLOURS.sub("", rest + text).split("\n")
         hits += [(line + n, found) for n, found in enumerate(whole) if wanted in found.lower()]
         line += len(whole)
         if len(hits) >= limit:

@@ -18,21 +18,21 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from orchestration import dispatch, processes
+from orchestration import dispatch, processes, retention, worker
 from orchestration.agent_hosting import host_for
-from orchestration.engine import recovering, starting
+from orchestration.engine import recovering
 from orchestration.engine.errors import EngineError
 from orchestration.engine.recovering import Orphan
 from orchestration.engine.starting import Assignment
 from orchestration.hosting import AttemptHost
 from orchestration.spawner import host_name
-from orchestration.worker import perform
 from policy import audit
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 SEAL_SECONDS = 60.0
+TIDY_SECONDS = 3600.0
 Job = Callable[[], Assignment | None]
 
 
@@ -56,6 +56,7 @@ class Pool:
         loops = (
             ("heart", self._beat, HEARTBEAT_SECONDS),
             ("sweeper", self._sweep, SWEEP_SECONDS),
+            ("caretaker", retention.remove_due, TIDY_SECONDS),
             ("notary", audit.write_checkpoint_if_due, SEAL_SECONDS),
         )
         for name, act, pause in loops:
@@ -83,7 +84,7 @@ class Pool:
     def _begin(self, run_id: uuid.UUID, step_run_id: int) -> Assignment | None:
         with self._lock:
             self._queued.discard(step_run_id)
-        return starting.start_step(run_id, owner=self.owner, step_run_id=step_run_id)
+        return worker.begin(run_id, owner=self.owner, step_run_id=step_run_id)
 
     def _put(self, job: Job) -> None:
         self._jobs.put(job)
@@ -121,7 +122,7 @@ class Pool:
         host = host_for(assignment, self.owner)
         self._hosts[assignment.attempt_id] = host
         try:
-            following = perform(assignment, host)
+            following = worker.perform(assignment, host)
         finally:
             del self._hosts[assignment.attempt_id]
         if following is None:

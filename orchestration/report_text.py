@@ -27,7 +27,11 @@ def as_html(report: Told) -> str:
 
 
 def as_markdown(report: Told) -> str:
-    parts = [_head(report), _steps(report), _decisions(report), _artifacts(report), _actions(report), _audit(report)]
+    writers = (
+        _head, _plans, _steps, _decisions, _retries, _skips, _checks, _artifacts, _commits, _usage_by_model,
+        _redactions, _actions, _audit,
+    )  # fmt: skip
+    parts = [write(report) for write in writers]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -38,6 +42,7 @@ def _head(report: Told) -> Iterator[str]:
     yield from _table(
         ["", ""],
         [
+            ["Purpose", run["purpose"] or "The plan does not say."],
             ["State", _joined(run["state"], run["state_reason"])],
             ["Feature", run["feature"]],
             ["Plan", f"version {run['workflow']['version']}, digest {run['workflow']['digest']}"],
@@ -51,6 +56,84 @@ def _head(report: Told) -> Iterator[str]:
             ["Usage", _usage(run["usage"])],
         ],
     )
+
+
+def _plans(report: Told) -> Iterator[str]:
+    """More than one where the run was replanned."""
+    yield "## Plan versions"
+    yield ""
+    yield from _table(
+        ["Version", "At", "By", "Why", "Digest"],
+        [[p["version"], p["at"], p["by"], p["reason"] or "launched", p["digest"]] for p in report["plan_versions"]],
+    )
+
+
+def _retries(report: Told) -> Iterator[str]:
+    if report["retries"]:
+        yield "## Retries"
+        yield ""
+    rows = [[r["at"], r["step_key"], "the plan" if r["automatic"] else r["by"], r["reason"]] for r in report["retries"]]
+    yield from _table(["At", "Step", "By", "Why"], rows)
+
+
+def _skips(report: Told) -> Iterator[str]:
+    if report["skips"]:
+        yield "## Skips"
+        yield ""
+    names = ("at", "step_key", "what", "by", "reason", "evidence")
+    yield from _table(
+        ["At", "Step", "What", "By", "Why", "Evidence"], [[skip[name] for name in names] for skip in report["skips"]]
+    )
+
+
+def _checks(report: Told) -> Iterator[str]:
+    found = [
+        [step["key"], attempt["number"], check["name"], "passed" if check["passed"] else "failed", check["message"]]
+        for step in report["steps"]
+        for attempt in step["attempts"]
+        for check in attempt["checks"]
+    ]
+    if found:
+        yield "## Checks"
+        yield ""
+    yield from _table(["Step", "Attempt", "Check", "Result", "What it found"], found)
+
+
+def _commits(report: Told) -> Iterator[str]:
+    yield "## Commits"
+    yield ""
+    stat, where = report["diff_stat"], report["run"]["workspace"]
+    if not report["commits"]:
+        yield "No step changed a file that git knows.\n"
+        return
+    yield (
+        f"On {_text(where['branch'])}, from {_text(where['base_commit'])} to {_text(where['commit'])}: "
+        f"{stat['files']} files, {stat['insertions']} lines in, {stat['deletions']} out."
+    )
+    yield ""
+    names = ("commit", "message", "attempt", "files", "insertions", "deletions")
+    yield from _table(
+        ["Commit", "Message", "Attempt", "Files", "Lines in", "Lines out"],
+        [[commit[name] for name in names] for commit in report["commits"]],
+    )
+
+
+def _usage_by_model(report: Told) -> Iterator[str]:
+    if report["usage_by_model"]:
+        yield "## Tokens and cost"
+        yield ""
+    yield from _table(
+        ["Provider", "Model", "Attempts", "Usage"],
+        [[one["provider"], one["model"], one["attempts"], _usage(one)] for one in report["usage_by_model"]],
+    )
+
+
+def _redactions(report: Told) -> Iterator[str]:
+    yield "## Redactions"
+    yield ""
+    if not report["redactions"]:
+        yield "No secret was found in what this run said.\n"
+    yield from _table(["Secret", "Times"], [[one["name"], one["count"]] for one in report["redactions"]])
 
 
 def _steps(report: Told) -> Iterator[str]:
@@ -111,9 +194,13 @@ def _artifacts(report: Told) -> Iterator[str]:
         yield "None were left.\n"
     names = ("name", "kind", "step_key", "attempt", "size", "sha256", "commit")
     yield from _table(
-        ["Name", "Kind", "Step", "Attempt", "Bytes", "SHA-256", "Commit"],
-        [[artifact[name] for name in names] for artifact in report["artifacts"]],
+        ["Name", "Kind", "Step", "Attempt", "Bytes", "SHA-256", "Commit", "Lineage"],
+        [[*(artifact[name] for name in names), _lineage(artifact["lineage"])] for artifact in report["artifacts"]],
     )
+
+
+def _lineage(lineage: Told) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(lineage.items()) if value not in (None, "", False))
 
 
 def _actions(report: Told) -> Iterator[str]:
@@ -132,7 +219,7 @@ def _audit(report: Told) -> Iterator[str]:
     if audit["records"]:
         yield (
             f"Audit records {audit['first']} to {audit['last']} ({audit['records']} of this run); "
-            f"the last one's hash is `{audit['last_hash']}`."
+            f"the last one's hash is `{audit['last_hash']}`. Chain: {_text(audit['chain'])}."
         )
 
 

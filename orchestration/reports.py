@@ -10,12 +10,16 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import Q
+
+from orchestration import report_facts
 from orchestration.models import Artifact, Event, ExecutionRun, StepRun, WorkflowRun, WorkflowVersion
 from orchestration.reading import approvals, runs
 from orchestration.reading.artifacts import artifact_data
 from orchestration.reading.histories import EVENT_COLUMNS, event_data
 from orchestration.reading.plain import Data, moment, policy, seconds, usage
 from orchestration.report_text import as_html, as_markdown
+from policy import audit
 from policy.models import AuditRecord
 
 VERSION = 1
@@ -43,14 +47,25 @@ def written(report: Mapping[str, Any], form: str) -> bytes:
 def _report(run: WorkflowRun) -> Data:
     rows = list(StepRun.objects.filter(run=run).order_by("generation", "step_index", "id").values(*STEP_COLUMNS))
     told = _steps(run, rows)
-    audited = [event_data(row) for row in _events(run).exclude(audit_sequence=None).values(*EVENT_COLUMNS)]
+    told_of = _events(run).filter(Q(audit_sequence__isnull=False) | Q(type__in=report_facts.KINDS))
+    seen = [event_data(row) for row in told_of.values(*EVENT_COLUMNS)]
+    audited = [event for event in seen if event["audit_sequence"] is not None]
+    artifacts = [_artifact(run, artifact) for artifact in _artifacts(run)]
+    commits = report_facts.commits(run, artifacts)
     return {
         "report_version": VERSION,
         "run": _run(run),
+        "plan_versions": report_facts.plan_versions(seen),
         "steps": [step for step in told if step["state"] != "superseded"],
         "superseded_steps": [step for step in told if step["state"] == "superseded"],
         "decisions": _decisions(told),
-        "artifacts": [_artifact(run, artifact) for artifact in _artifacts(run)],
+        "retries": report_facts.retries(seen),
+        "skips": report_facts.skips(seen),
+        "artifacts": artifacts,
+        "commits": commits,
+        "diff_stat": report_facts.diff_stat(commits),
+        "usage_by_model": report_facts.usage_by_model(told),
+        "redactions": report_facts.redactions(run),
         "actions": audited,
         "audit": _audit_range(event["audit_sequence"] for event in audited),
         "events": {"first": 1, "last": run.last_sequence_no},
@@ -59,17 +74,21 @@ def _report(run: WorkflowRun) -> Data:
 
 def _run(run: WorkflowRun) -> Data:
     told = runs.run_data(run)
-    told["workflow"] = {**told["workflow"], "name": _plan_name(run)}
+    name, purpose = _plan_words(run)
+    told["workflow"] = {**told["workflow"], "name": name}
+    told["workspace"] = {**told["workspace"], "commit": run.workspace_commit}
     return {
         **told,
+        "purpose": purpose,
         "duration_seconds": seconds(run.started_at, run.finished_at),
         "link": f"/projects/{run.project.slug}/runs/{run.number}/",
     }
 
 
-def _plan_name(run: WorkflowRun) -> str:
-    """As the run's own version has it: the workflow may be called otherwise by now."""
-    return str(WorkflowVersion.objects.values_list("plan__name", flat=True).get(pk=run.version_id))
+def _plan_words(run: WorkflowRun) -> tuple[str, str]:
+    """Name and description as the run's own version has them: the workflow may be called otherwise by now."""
+    found = WorkflowVersion.objects.values_list("plan__name", "plan__description").get(pk=run.version_id)
+    return str(found[0]), str(found[1] or "")
 
 
 def _steps(run: WorkflowRun, rows: list[Data]) -> list[Data]:
@@ -152,9 +171,16 @@ def _audit_range(numbers: Iterable[int]) -> Data:
     """First and last record that tell of this run's changes, with the hash that stands for all before it."""
     known = sorted(numbers)
     if not known:
-        return {"first": None, "last": None, "records": 0, "last_hash": ""}
+        return {"first": None, "last": None, "records": 0, "last_hash": "", "chain": "no records"}
     last_hash = AuditRecord.objects.filter(sequence=known[-1]).values_list("hash", flat=True).first() or ""
-    return {"first": known[0], "last": known[-1], "records": len(known), "last_hash": last_hash}
+    chain = audit.verify_range(known[0], known[-1])
+    return {
+        "first": known[0],
+        "last": known[-1],
+        "records": len(known),
+        "last_hash": last_hash,
+        "chain": "whole" if chain.ok else chain.message,
+    }
 
 
 def _as_json(report: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ Called by the pool's threads, never inside a transaction. Work returns an outcom
 from __future__ import annotations
 
 import logging
-import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,29 +16,38 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import DatabaseError
 
-from orchestration import leftovers, worktree
+from orchestration import leftovers, run_workspace, worktree
 from orchestration.artifacts import ArtifactStore
-from orchestration.engine import finishing
-from orchestration.engine.change import Change
-from orchestration.engine.door import change_run
+from orchestration.engine import finishing, recovering, starting
+from orchestration.engine.drift import LookFirst
 from orchestration.engine.errors import Busy, LostAttempt
 from orchestration.engine.finishing import Left
 from orchestration.engine.starting import Assignment
 from orchestration.executors import commits, executor_for
 from orchestration.executors.base import MIB, ExecutionLimits, FoundArtifact, LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
-from orchestration.models import ExecutionRun, WorkflowRun
+from orchestration.models import ExecutionRun
 from orchestration.storable import plain_name
 from orchestration.workspace import WorkspaceError
 from policy import secrets
-from policy.actors import Actor
 from policy.errors import PolicyError
 from policy.models import Project
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 PATIENCE_SECONDS = 300.0
-_making = threading.Lock()
+LOOKS = 3  # beyond these the run moves too fast; the sweeper comes back to the step
+
+
+def begin(run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None) -> Assignment | None:
+    """Start the named ready step, or the first; before that, look at the run's files where the engine wants it."""
+    asked = starting.start_step(run_id, owner=owner, step_run_id=step_run_id)
+    for _ in range(LOOKS):
+        if not isinstance(asked, LookFirst):
+            return asked
+        look = run_workspace.look(asked)
+        asked = starting.start_step(run_id, owner=owner, step_run_id=step_run_id, look=look)
+    return None if isinstance(asked, LookFirst) else asked
 
 
 def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = True) -> Assignment | None:
@@ -64,7 +73,7 @@ def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = Tru
 def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
     """How the work ended; None where it is no longer ours to say."""
     try:
-        context = _context(assignment, prepare_workspace(assignment))
+        context = _context(assignment, run_workspace.prepare(assignment))
         outcome = executor_for(assignment.definition["type"]).execute(context, host)
         host.finish_log()
         commits.bring_home(context)
@@ -76,62 +85,15 @@ def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
         return Outcome("failed", reason="workspace", error=str(error))
     except PolicyError as error:
         return Outcome("failed", reason="policy", error=str(error))
+    except (Busy, DatabaseError):
+        # The work goes on under its supervisor, or from its checkpoint: it is taken up again, as after a restart.
+        logger.warning("attempt %s: the database is away; it is let go", assignment.attempt_id, exc_info=True)
+        _insist(lambda: recovering.let_go(assignment.attempt_id, owner=host.owner))
+        return None
     except Exception:
         # An attempt is recorded here: whatever broke must become a state that people can see.
         logger.exception("attempt %s broke the worker", assignment.attempt_id)
         return Outcome("interrupted", error="The worker failed while it did this step; its log says more.")
-
-
-def prepare_workspace(assignment: Assignment) -> Path:
-    """The folder that this run works in; made at its first step, and the same one ever after."""
-    if assignment.workspace_kind == "folder":
-        return _identical(assignment, Path(assignment.workspace_path))
-    path = Path(assignment.workspace_path or settings.WORKTREES_DIR / str(assignment.run_id))
-    with _making:
-        if not worktree.store_of(path).is_dir():
-            _make_worktree(assignment, path)
-        if assignment.restore and assignment.handle is None:
-            _restore(assignment, path)
-    if not path.is_dir():
-        raise WorkspaceError("The run's worktree is not there any more; it was removed from outside.")
-    return path
-
-
-def _make_worktree(assignment: Assignment, path: Path) -> None:
-    project = Project.objects.get(pk=assignment.project_id)
-    _identical(assignment, Path(project.path))
-    branch = f"ccdash/{assignment.feature}-{assignment.run_number}"
-    worktree.create_run_worktree(Path(project.path), path, base_commit=assignment.base_commit, branch=branch)
-
-    def body(change: Change) -> None:
-        change.set_run(workspace_path=str(path), branch=branch)
-        change.event("run.workspace_ready", "", {"branch": branch, "base_commit": assignment.base_commit})
-
-    change_run(assignment.run_id, Actor.system("worker"), body)
-
-
-def _restore(assignment: Assignment, path: Path) -> None:
-    """Once, whichever of several steps comes first."""
-    if not WorkflowRun.objects.filter(pk=assignment.run_id, restore_pending=True).exists():
-        return
-    worktree.restore(worktree.open_run_worktree(path), assignment.workspace_commit)
-
-    def body(change: Change) -> None:
-        change.set_run(restore_pending=False)
-        change.event("run.workspace_restored", "", {"commit": assignment.workspace_commit})
-
-    change_run(assignment.run_id, Actor.system("worker"), body)
-
-
-def _identical(assignment: Assignment, path: Path) -> Path:
-    """The registered folder itself, not another that took its place since."""
-    try:
-        found = path.stat()
-    except OSError:
-        raise WorkspaceError(f"The project's folder {str(path)!r} is not there any more.") from None
-    if assignment.folder is not None and (found.st_dev, found.st_ino) != assignment.folder:
-        raise WorkspaceError("Another folder stands where the project's was; an admin has to register it again.")
-    return path
 
 
 def _context(assignment: Assignment, workspace: Path) -> StepContext:
@@ -264,7 +226,7 @@ def _with_change(assignment: Assignment, stored: list[dict[str, Any]]) -> Left:
         ]
     for artifact in stored:
         artifact["commit"] = taken.commit
-    return Left(commit=taken.commit, tree=taken.tree, artifacts=stored)
+    return Left(commit=taken.commit, tree=taken.tree, head=taken.head, artifacts=stored)
 
 
 def _insist(act: Callable[[], T]) -> T:

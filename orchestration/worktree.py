@@ -27,6 +27,7 @@ from orchestration.workspace import WorkspaceError, open_parts
 MAX_FILE_BYTES = 50 * 1024 * 1024
 HEAD_BYTES = 4096
 MAX_DIFF_BYTES = 8 * 1024 * 1024
+HAPPENED = {"A": "added", "D": "deleted"}
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -67,7 +68,10 @@ def create_run_worktree(repository: Path, path: Path, *, base_commit: str, branc
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     common = _common_folder(repository)
     with _locked(path.parent / f".{common.stat().st_dev}-{common.stat().st_ino}.lock"):
-        git.run("worktree", "add", "--quiet", "--detach", "--no-checkout", str(path), base_commit, cwd=repository)
+        # Forced, so that a registration whose folder is gone is taken over.
+        git.run(
+            "worktree", "add", "--force", "--quiet", "--detach", "--no-checkout", str(path), base_commit, cwd=repository
+        )
     admin = Path(os.fsdecode(git.run("rev-parse", "--absolute-git-dir", cwd=path)).strip())
     worktree = RunWorktree(path, store_of(path), common, admin, branch)
     _create_store(worktree, _object_format(repository))
@@ -100,6 +104,16 @@ def snapshot(worktree: RunWorktree, *, message: str = "Snapshot") -> Snapshot:
         taken = _take(worktree, last, message)
         _note(worktree, taken, now)
         return taken
+
+
+def peek(worktree: RunWorktree) -> Snapshot:
+    """The tree as it is now, without a commit; `commit` and `changed` tell of the last snapshot."""
+    with _locked(worktree.store / "lock"):
+        last, _ = _last(worktree)
+        skipped = _stage(worktree)
+        tree = _git(worktree, "write-tree", "--missing-ok").decode().strip()
+        head = _head(worktree)
+        return Snapshot(tree, last.commit, head, changed=(tree, head) != (last.tree, last.head), skipped=skipped)
 
 
 def diff(worktree: RunWorktree, before: str, after: str) -> Diff:
@@ -135,6 +149,30 @@ def restore(worktree: RunWorktree, commit: str, *, head: str = "") -> Snapshot:
 
 def head_of(worktree: RunWorktree) -> str:
     return _head(worktree)
+
+
+def changes(worktree: RunWorktree, before: str, after: str, *, limit: int) -> tuple[list[dict[str, str]], int]:
+    """Which files differ between two trees, as path and what happened: the first ones, and how many there are."""
+    told = _git(worktree, "diff-tree", "-r", "--name-status", "-z", "--no-renames", before, after)
+    words = [os.fsdecode(word) for word in told.split(b"\0") if word]
+    pairs = list(zip(words[1::2], words[::2], strict=True))
+    listed = [{"path": path, "change": HAPPENED.get(letter, "changed")} for path, letter in pairs[:limit]]
+    return listed, len(pairs)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether folder, store and registration are all there, and the folder knows its repository."""
+    try:
+        worktree = open_run_worktree(path)
+    except WorkspaceError:
+        return False
+    return (path / ".git").is_file() and worktree.admin.is_dir()
+
+
+def clear_away(path: Path) -> None:
+    """What is left where a worktree is not whole any more; another can then be made in its place."""
+    for folder in (path, store_of(path)):
+        removal.remove(folder)
 
 
 def remove_worktree(worktree: RunWorktree) -> None:

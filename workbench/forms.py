@@ -79,6 +79,35 @@ class SecretForm(PlainForm):
     )
 
 
+class ProfileForm(PlainForm):
+    name = forms.CharField(label="Name", max_length=64, widget=forms.TextInput(attrs={**CODE, "placeholder": "ci"}))
+    env = forms.CharField(
+        label="Variables",
+        required=False,
+        strip=False,
+        max_length=1_000_000,
+        widget=forms.Textarea(attrs={**CODE, "rows": 5, "placeholder": "CI=1"}),
+        help_text="One NAME=value a line. Everybody in the project can read them.",
+    )
+    secrets = forms.CharField(
+        label="Secrets",
+        required=False,
+        max_length=10_000,
+        widget=forms.TextInput(attrs={**CODE, "placeholder": "NPM_TOKEN"}),
+        help_text="Names of the project's secrets that a step with this profile is given.",
+    )
+
+    def clean_env(self) -> dict[str, str]:
+        lines = [line for line in self.cleaned_data["env"].splitlines() if line.strip()]
+        if wrong := next((line for line in lines if "=" not in line), None):
+            raise forms.ValidationError(f"{wrong[:80]!r} is not NAME=value.")
+        pairs = (line.split("=", 1) for line in lines)
+        return {name.strip(): value for name, value in pairs}
+
+    def clean_secrets(self) -> list[str]:
+        return str(self.cleaned_data["secrets"]).replace(",", " ").split()
+
+
 class FeatureForm(PlainForm):
     title = forms.CharField(label="Title", max_length=300, widget=forms.TextInput(attrs=CONTROL))
     slug = forms.CharField(

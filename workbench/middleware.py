@@ -82,7 +82,7 @@ def problem_of(error: Exception) -> Data:
 
 def sentence_of(error: Exception) -> str:
     if isinstance(error, OperationalError):
-        return "The database is busy."
+        return engine.why_not_written(error)
     return "" if getattr(error, "errors", None) else str(error)
 
 

@@ -16,7 +16,7 @@ from orchestration.models import Document, Feature, RunState, WorkflowRun
 from orchestration.providers import PROVIDERS
 from orchestration.reading import finding
 from policy.actors import Actor
-from policy.models import Membership, Project, Secret
+from policy.models import EnvProfile, Membership, Project, Secret
 from policy.models.access import Role
 from policy.models.rules import Rule as RuleRow
 from policy.rules import load_rules
@@ -134,6 +134,33 @@ def secrets(project: Project) -> dict[str, Any]:
         ],
         "secrets_url": reverse("project-secrets", args=[project.slug]),
     }
+
+
+def environments(project: Project) -> dict[str, Any]:
+    return {
+        "profiles": [
+            {
+                "name": row.name,
+                "env": row.env.items(),
+                "secrets": row.secrets,
+                "updated_at": row.updated_at,
+                "updated_by": row.updated_by.get_username() if row.updated_by else "",
+                "edit_url": f"{reverse('project-environments', args=[project.slug])}?profile={row.name}#profile-form",
+                "removal_url": reverse("environment-removal", args=[project.slug, row.name]),
+            }
+            for row in EnvProfile.objects.filter(project=project).select_related("updated_by")
+        ],
+        "environments_url": reverse("project-environments", args=[project.slug]),
+    }
+
+
+def profile_now(project: Project, name: str) -> dict[str, str]:
+    """For the form: what a profile holds, as people type it."""
+    found = EnvProfile.objects.filter(project=project, name=name).first()
+    if found is None:
+        return {}
+    env = "\n".join(f"{variable}={value}" for variable, value in found.env.items())
+    return {"name": found.name, "env": env, "secrets": " ".join(found.secrets)}
 
 
 def providers(project: Project) -> dict[str, Any]:

@@ -39,8 +39,19 @@ def told(view: RunView, report: Mapping[str, Any]) -> Data:
         "diff": _diff(report),
         "usage": run["usage"],
         "actions": [{**one, "at": _moment(one["at"])} for one in report["actions"]],
-        "audit": {**report["audit"], "status": f"the last one's hash is {report['audit']['last_hash'][:16]}…"},
+        "retries": [_timed(one) for one in report["retries"]],
+        "commits": report["commits"],
+        "workspace": run["workspace"],
+        "usage_by_model": report["usage_by_model"],
+        "redactions": report["redactions"],
+        "audit": {**report["audit"], "status": _chain(report["audit"])},
     }
+
+
+def _chain(audit: Mapping[str, Any]) -> str:
+    if audit["chain"] != "whole":
+        return str(audit["chain"])
+    return f"the chain between them is whole, the last one's hash is {audit['last_hash'][:16]}…"
 
 
 def _purpose(view: RunView) -> str:
@@ -74,15 +85,9 @@ def _timed(row: Mapping[str, Any]) -> Data:
 
 
 def _skip(key: str, report: Mapping[str, Any]) -> Data | None:
-    found = [
-        one
-        for one in report["actions"]
-        if one["type"] in ("step.skipped", "step.skip_asked") and one["step_key"] == key
-    ]
-    if not found:
-        return None
-    data = found[-1]["data"]
-    return {"by": found[0]["actor"], "reason": data.get("asked_reason", ""), "evidence": data.get("evidence", "")}
+    """Who asked for it, though another person released it."""
+    found = [one for one in report["skips"] if one["step_key"] == key and one["what"] != "condition"]
+    return {**found[-1], "by": found[0]["by"]} if found else None
 
 
 def _checks(report: Mapping[str, Any]) -> list[Data]:

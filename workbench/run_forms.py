@@ -25,6 +25,18 @@ class ReasonForm(PlainForm):
         return {}
 
 
+class RetryForm(ReasonForm):
+    restore_workspace = forms.BooleanField(
+        label="Restore the workspace first",
+        required=False,
+        help_text="Files go back to how they were before the step's last attempt, or where they changed from outside, "
+        "to how the run's last step left them. What changed since is lost.",
+    )
+
+    def more(self) -> dict[str, Any]:
+        return {"restore_workspace": self.cleaned_data["restore_workspace"]}
+
+
 class OutputsForm(ReasonForm):
     """With a field for each output that the step promises, so that later steps find what they read."""
 
@@ -70,8 +82,8 @@ class ReplanForm(ReasonForm):
         label="Steps",
         max_length=1_000_000,
         strip=False,
-        help_text="As in the builder's text view. What has started must stay as it is; the rest may be changed.",
-        widget=forms.Textarea(attrs={**CODE, "rows": 24, "wrap": "off"}),
+        help_text="As in the builder's text view: steps that have not started. They replace the present ones.",
+        widget=forms.Textarea(attrs={**CODE, "rows": 20, "wrap": "off"}),
     )
     field_order = ("steps", "reason")
 
@@ -81,8 +93,8 @@ class ReplanForm(ReasonForm):
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
         steps = found.get("steps") if isinstance(found, dict) else found
-        if not isinstance(steps, list):
-            raise forms.ValidationError("Give the steps as a list under `steps:`.")
+        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+            raise forms.ValidationError("Give the steps as a list under `steps:`, each with its fields.")
         return steps
 
     def more(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import path, re_path
 
 from workbench.consumers import RunConsumer
-from workbench.views import approvals, artifacts, reports, run_actions, run_logs, runs
+from workbench.views import approvals, artifacts, replan, reports, run_actions, run_logs, runs
 
 RUN = "projects/<slug:slug>/runs/<int:number>/"
 ACTIONS = "|".join(run_actions.DEEDS)
@@ -23,6 +23,7 @@ log_urls = [
     path(f"{RUN}steps/<slug:key>/log/raw/", run_logs.log_raw, name="log-raw"),
 ]
 action_urls = [
+    path(f"{RUN}replan/", replan.replan, name="replan"),
     re_path(
         rf"^projects/(?P<slug>[-\w]+)/runs/(?P<number>[0-9]+)/actions/(?P<action>{ACTIONS})/$",
         run_actions.run_action,

@@ -30,6 +30,12 @@ project_urls = [
     path("projects/<slug:slug>/providers/<slug:name>/test/", provider_settings.connection, name="provider-test"),
     path("projects/<slug:slug>/secrets/", projects.project_secrets, name="project-secrets"),
     path("projects/<slug:slug>/secrets/<slug:name>/removal/", projects.secret_removal, name="secret-removal"),
+    path("projects/<slug:slug>/environments/", projects.project_environments, name="project-environments"),
+    path(
+        "projects/<slug:slug>/environments/<slug:name>/removal/",
+        projects.environment_removal,
+        name="environment-removal",
+    ),
     path("projects/<slug:slug>/rules/", projects.project_rules, name="project-rules"),
     path("projects/<slug:slug>/health/", projects.health, name="project-health"),
     path("projects/<slug:slug>/boundary/", projects.project_boundary, name="project-boundary"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from ccdash.doctor.finding import Finding, fail, ok, warn
+from orchestration import retention
 from orchestration.engine.door import database_now
 from orchestration.executors import sandbox
 from orchestration.models import ExecutionRun, StepRun
@@ -42,6 +43,22 @@ def boundaries() -> Iterator[Finding]:
     else:
         said = f"{named} require a sandbox, and bubblewrap does not work here: their steps with code are refused."
         yield fail("boundary", said, "Install bubblewrap and allow user namespaces.")
+
+
+def worktrees() -> Iterator[Finding]:
+    days = settings.WORKTREE_DAYS
+    if not days:
+        yield ok(
+            "worktrees", f"They are kept for ever; {len(list(retention.over(days=0)))} of runs that are over lie here."
+        )
+        return
+    late = sum(1 for _ in retention.over(days=days + 1))
+    if late:
+        told = f"{late} of runs that ended more than {days} days ago are still here."
+        mend = "remove_worktrees says why: a worker removes them, but for those with changes that are on no branch."
+        yield warn("worktrees", told, mend)
+    else:
+        yield ok("worktrees", f"None is left of a run that ended more than {days} days ago.")
 
 
 def audit_log() -> Iterator[Finding]:

@@ -252,6 +252,7 @@ class Impact(Answered):
     approvals_lapsing: list[str]
     repeats_once_effects: list[str]
     approvals_needed: list[str]
+    files_changed_outside: list[str]
     expected_seconds: float | None
     expected_cost_usd: float | None
     digest: str

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from orchestration.api.auth import asker
 from orchestration.api.rendering import Answer
-from orchestration.engine.errors import Busy, EngineError, InvalidInput
+from orchestration.engine.errors import Busy, EngineError, InvalidInput, why_not_written
 from orchestration.engine.locks import write_transaction
 from orchestration.models import Command
 from policy.actors import Actor
@@ -107,7 +107,7 @@ def _with_patience(attempt: Callable[[], Answer]) -> Answer:
             return attempt()
         except (Busy, OperationalError) as error:
             if connection.in_atomic_block or count == ATTEMPTS - 1:
-                raise Busy("The database is busy; nothing was changed. Try again in a moment.") from error
+                raise Busy(str(error) if isinstance(error, Busy) else why_not_written(error)) from error
             time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311
     raise AssertionError("unreachable")
 

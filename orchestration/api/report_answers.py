@@ -18,6 +18,7 @@ from orchestration.api.answers import (
     StepStates,
     StepTypes,
     Usage,
+    Workspace,
 )
 from orchestration.api.artifact_answers import ArtifactBase
 
@@ -67,7 +68,13 @@ class ReportedStep(Answered):
     link: str
 
 
+class ReportedWorkspace(Workspace):
+    commit: str
+
+
 class ReportedRun(RunBase):
+    purpose: str
+    workspace: ReportedWorkspace
     duration_seconds: Seconds | None
     link: str
 
@@ -88,6 +95,57 @@ class AuditRange(Answered):
     last: int | None
     records: int
     last_hash: str
+    chain: str
+
+
+class PlanVersion(Answered):
+    version: int | None
+    digest: str
+    at: Moment
+    by: str
+    reason: str
+    kept: list[str]
+
+
+class Retry(Answered):
+    step_key: str
+    at: Moment
+    by: str
+    automatic: bool
+    reason: str
+
+
+class Skip(Answered):
+    step_key: str
+    at: Moment
+    by: str
+    what: str
+    reason: str
+    evidence: str
+
+
+class DiffStat(Answered):
+    files: int
+    insertions: int
+    deletions: int
+
+
+class Commit(DiffStat):
+    commit: str
+    message: str
+    step_key: str
+    attempt: int
+
+
+class ModelUsage(Usage):
+    provider: str
+    model: str
+    attempts: int
+
+
+class Redaction(Answered):
+    name: str
+    count: int
 
 
 class EventRange(Answered):
@@ -98,10 +156,17 @@ class EventRange(Answered):
 class Report(Answered):
     report_version: int
     run: ReportedRun
+    plan_versions: list[PlanVersion]
     steps: list[ReportedStep]
     superseded_steps: list[ReportedStep]
     decisions: list[ReportedDecision]
+    retries: list[Retry]
+    skips: list[Skip]
     artifacts: list[ReportedArtifact]
+    commits: list[Commit]
+    diff_stat: DiffStat
+    usage_by_model: list[ModelUsage]
+    redactions: list[Redaction]
     actions: list[Event]
     audit: AuditRange
     events: EventRange

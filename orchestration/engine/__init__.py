@@ -10,6 +10,8 @@ The story, in calls:
     finishing.finish_attempt  the outcome becomes a state, what follows is promoted, the next step starts
     deciding.decide_approval  a person's word releases, fails or skips a step
     controlling.*             pause, resume, cancel, retry, skip, resolve
+    replanning.replan_run     other steps for what has not started, or the request for that
+    drift.*                   files that changed behind the run's back: blocked, accepted, looked at again
     recovering.*              whatever was left undone by a process that died
 
 Each is one change (`door.change_run`): lock the run, refuse or move (`change`), promote and recompute (`promoting`),

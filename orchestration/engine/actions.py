@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from orchestration.models import WorkflowRun
 
+# Waiting for a decision, and yet a person may set it going again.
+AGAIN = ("approval_expired", "workspace_drift")
 OPEN_FOR_SKIP = frozenset({"pending", "ready", "awaiting_approval", "retry_wait", "failed", "interrupted"})
 
 
@@ -15,11 +17,11 @@ def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
         return []
     found = set(states)
     actions = ["approve"] if "awaiting_approval" in found else []
-    if run.control == "pause" or "interrupted" in found:
+    if run.control == "pause" or "interrupted" in found or run.state_reason == "workspace_drift":
         actions.append("resume")
     if run.control == "none" and run.state != "failed":
         actions.append("pause")
-    if found & {"failed", "interrupted", "retry_wait"} or run.state_reason == "approval_expired":
+    if found & {"failed", "interrupted", "retry_wait"} or run.state_reason in AGAIN:
         actions.append("retry-step")
     if found & OPEN_FOR_SKIP:
         actions.append("skip-step")
@@ -35,7 +37,7 @@ def step_actions(run: WorkflowRun, state: str, step_type: str, reason: str = "")
     if run.is_final or run.control == "cancel":
         return []
     actions = ["approve", "reject"] if state == "awaiting_approval" else []
-    if state in ("failed", "interrupted", "canceled", "retry_wait") or reason == "approval_expired":
+    if state in ("failed", "interrupted", "canceled", "retry_wait") or reason in AGAIN:
         actions.append("retry-step")
     if state == "interrupted":
         actions += ["resume", "resolve-step"]

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from orchestration import dispatch
-from orchestration.engine import agent_gates, gates, impact
+from orchestration.engine import agent_gates, drift, gates, impact
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.errors import InvalidInput, WrongState
-from orchestration.engine.filling import Unfilled
-from orchestration.models import ExecutionRun, WorkflowRun
+from orchestration.engine.errors import InvalidInput, Unfilled, WrongState
+from orchestration.models import ExecutionRun, StepRun, WorkflowRun
 from policy import access
 from policy.actors import Actor
 from policy.errors import SelfApproval
@@ -51,7 +50,7 @@ def resume_run(
         change.audited("run.resumed", step=step_key, reason=reason)
         for place in _interrupted(change, step_key):
             again(change, place, reason)
-        gates.renew_lapsed(change)
+        drift.release_all(change)
         change.settled.update(range(len(change.image.states)))
         change.nudges.update(step.pk for step in change.image.steps if step.state == "ready")
         return change.run
@@ -97,16 +96,22 @@ def retry_step(
 ) -> WorkflowRun:
     """Do a failed, interrupted or waiting step again now; its gates are formed afresh.
 
-    With `restore_workspace` the files are first brought back to how they were before its last attempt.
+    With `restore_workspace` the files are first brought back to how they were before its last attempt, or where they
+    changed from outside, to how the run's last step left them.
     """
 
     def body(change: Change) -> WorkflowRun:
         place = change.step(step_key)
         _refuse_final(change)
         impact.check(change, "retry-step", step_key, impact_digest)
+        waits_for_files = drift.is_waiting(change.image.steps[place])
         if restore_workspace:
             _restore_before(change, place)
-        if change.image.states[place] == "retry_wait":
+        elif waits_for_files:
+            drift.release(change, place)
+        if waits_for_files:
+            change.event("run.resume_asked", step_key, {"reason": reason})
+        elif change.image.states[place] == "retry_wait":
             change.move(place, "due", reason="retry_now", due_at=None)
         elif gates.can_ask_again(change, place):
             gates.ask_again(change, place)
@@ -123,8 +128,8 @@ def retry_step(
 def _restore_before(change: Change, place: int) -> None:
     """The worker does it before the next start; what is asked and digested from now on is the restored state."""
     step, run = change.image.steps[place], change.run
-    attempt = ExecutionRun.objects.filter(step_run=step).order_by("-number").first()
-    if run.workspace_kind != "worktree" or attempt is None or not attempt.commit_before:
+    commit, tree, head = _earlier(change, step)
+    if run.workspace_kind != "worktree" or not commit:
         raise InvalidInput([("restore_workspace", "There is no earlier state of the files to go back to.")])
     if "running" in change.image.states:
         raise WrongState(
@@ -132,9 +137,18 @@ def _restore_before(change: Change, place: int) -> None:
             state=run.state,
             allowed_actions=allowed_actions(run, change.image.states),
         )
-    change.set_run(restore_pending=True, workspace_commit=attempt.commit_before, workspace_tree=attempt.tree_before)
-    change.event("run.restore_asked", step.key, {"commit": attempt.commit_before})
-    gates.renew_lapsed(change)
+    change.set_run(restore_pending=True, workspace_commit=commit, workspace_tree=tree, workspace_head=head)
+    change.event("run.restore_asked", step.key, {"commit": commit})
+    drift.release_all(change)
+
+
+def _earlier(change: Change, step: StepRun) -> tuple[str, str, str]:
+    """Commit, tree and head to go back to: the last step's where files drifted, else before the last attempt."""
+    run = change.run
+    if drift.is_waiting(step) or step.state_reason == drift.REASON:
+        return run.workspace_commit, run.workspace_tree, run.workspace_head
+    attempt = ExecutionRun.objects.filter(step_run=step).order_by("-number").first()
+    return (attempt.commit_before, attempt.tree_before, "") if attempt else ("", "", "")
 
 
 def again(change: Change, place: int, reason: str) -> None:

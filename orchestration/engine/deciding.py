@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from orchestration.engine import agent_gates
+from orchestration.engine import agent_gates, drift, replanning
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, NotFound, WrongState
@@ -82,13 +82,19 @@ def _follow_decision(change: Change, place: int, approval: Approval, decision: s
         approval.approve()
         approval.decided_at = change.now
         approval.save(update_fields=["state", "decided_at"])
-        _approved(change, place, approval)
+        _approved(change, place, approval, reason)
 
 
-def _approved(change: Change, place: int, approval: Approval) -> None:
+def _approved(change: Change, place: int, approval: Approval, reason: str) -> None:
     step = change.image.steps[place]
+    if "drift" in approval.facts:
+        drift.accept(change, approval, reason)
+        return
     if approval.kind == ApprovalKind.SKIP:
         finish_skip(change, place, approval)
+        return
+    if approval.kind == ApprovalKind.REPLAN:
+        replanning.approved(change, place, approval)
         return
     if agent_gates.is_part(approval):
         agent_gates.approved(change, place, approval)
@@ -113,8 +119,15 @@ def _rejected(change: Change, place: int, approval: Approval, reason: str) -> No
         change.move(place, "refuse_skip", before, reason="skip_rejected", approval_id=None)
         change.image.steps[place].approval = None
         return
+    if approval.kind == ApprovalKind.REPLAN:
+        replanning.rejected(change, place)
+        return
     if agent_gates.is_part(approval):
         agent_gates.rejected(change, place, approval, reason)
+        return
+    if "drift" in approval.facts:
+        error = f"The changed files were not accepted: {reason}"[:4000]
+        change.move(place, "rejected", "failed", reason=drift.REASON, error=error, finished_at=change.now)
         return
     target = "skipped" if definition.get("on_reject") == "skip" else "failed"
     change.move(place, "rejected", target, reason="rejected", error=reason, finished_at=change.now)

@@ -18,7 +18,7 @@ from django.db import OperationalError, connection, transaction
 from orchestration import events
 from orchestration.engine import rows
 from orchestration.engine.change import Change
-from orchestration.engine.errors import Busy, NotFound, WrongState
+from orchestration.engine.errors import Busy, NotFound, WrongState, why_not_written
 from orchestration.engine.image import images, load
 from orchestration.engine.locks import run_transaction, write_transaction
 from orchestration.engine.promoting import recompute
@@ -100,7 +100,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
             return attempt()
         except (OperationalError, rows.StaleRow) as error:
             if connection.in_atomic_block or count == ATTEMPTS - 1:
-                raise Busy("The database is busy; nothing was changed. Try again in a moment.") from error
+                raise Busy(why_not_written(error)) from error
             time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311 - spreads out those who wait
     raise AssertionError("unreachable")
 

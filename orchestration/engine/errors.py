@@ -56,10 +56,24 @@ class InvalidInput(EngineError):
         self.errors = [{"path": path, "message": message} for path, message in errors]
 
 
+class Unfilled(Exception):
+    """A value that a step needs is not there."""
+
+
 class Busy(EngineError):
     """The database is busy; nothing was changed. Try again in a moment."""
 
     code = "busy"
+
+
+BUSY = "The database is busy; nothing was changed. Try again in a moment."
+FULL = "The disk is full; nothing was changed. Make room where the data lies, then try again."
+
+
+def why_not_written(error: BaseException | None) -> str:
+    """What people are told where the database did not take a change."""
+    told = str(error).lower()
+    return FULL if "disk is full" in told or "no space left" in told else BUSY
 
 
 class LostAttempt(EngineError):

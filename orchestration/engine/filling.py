@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.engine.environments import with_environment
+from orchestration.engine.errors import Unfilled
 from orchestration.engine.image import Image
 from orchestration.plan_rules import PLACEHOLDER, REFERENCE, STEP_NAMED
-
-
-class Unfilled(Exception):
-    """A value that a step needs is not there."""
 
 
 def filled_definition(image: Image, place: int) -> dict[str, Any]:
@@ -23,13 +21,16 @@ def filled_definition(image: Image, place: int) -> dict[str, Any]:
         if "${{" in definition.get(name, ""):
             definition[name] = _fill(image, definition[name])
     if definition["type"] == "command":
-        env = {**image.plan.header.get("env", {}), **definition.get("env", {})}
+        definition = with_environment(definition, image.plan.header.get("env", {}), image.run.project_id)
+        env = definition.get("env", {})
         definition["env"] = {name: _fill(image, value) if "${{" in value else value for name, value in env.items()}
     return definition
 
 
 def is_fixed(definition: Mapping[str, Any]) -> bool:
     """Whether nothing is filled into this step, so that one verdict serves every start of it."""
+    if definition.get("env_profile"):
+        return False
     texts = [definition.get("prompt", ""), definition.get("instructions", ""), *definition.get("env", {}).values()]
     return not any("${{" in text for text in texts)
 

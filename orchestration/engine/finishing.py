@@ -14,6 +14,7 @@ from typing import Any
 from orchestration.engine import agent_gates, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
+from orchestration.engine.drift import Look, LookFirst
 from orchestration.engine.errors import LostAttempt
 from orchestration.engine.starting import Assignment, start_within
 from orchestration.executors.base import Outcome
@@ -30,6 +31,7 @@ class Left:
 
     commit: str = ""
     tree: str = ""
+    head: str = ""
     artifacts: Sequence[Mapping[str, Any]] = ()
 
 
@@ -49,7 +51,10 @@ def finish_attempt(
         if not start_next:
             return None
         promoting.promote(change, change.settled)
-        return start_within(change, owner=owner, has_slot=True)
+        look = Look(left.tree, head=left.head) if left.tree else None
+        following = start_within(change, owner=owner, has_slot=True, look=look)
+        # Without a look at the files the nudge of the ready step leads to one.
+        return None if isinstance(following, LookFirst) else following
 
     return change_run(assignment.run_id, worker, body)
 
@@ -161,6 +166,8 @@ def _keep_workspace(change: Change, left: Left) -> None:
     if not left.tree:
         return
     change.set_run(checkpoint_sequence_no=change.run.last_sequence_no, checkpoint_at=change.now)
+    if left.head != change.run.workspace_head:
+        change.set_run(workspace_head=left.head)
     if left.tree != change.run.workspace_tree:
         change.set_run(workspace_tree=left.tree, workspace_commit=left.commit)
         gates.renew_lapsed(change)

@@ -52,15 +52,16 @@ def verdict_of_plan(plan: PlanImage, place: int, context: risk.PolicyContext) ->
     if name not in plan.verdicts:
         saved = plan.policies[place]
         is_current = (saved.get("rules_version"), saved.get("sandbox")) == name[1:]
-        plan.verdicts[name] = _restored(saved) if is_current else risk.evaluate(_with_plan_env(plan, place), context)
+        plan.verdicts[name] = _restored(saved) if is_current else _judged(plan, place, context)
     return cast(Verdict, plan.verdicts[name])
 
 
-def _with_plan_env(plan: PlanImage, place: int) -> dict[str, Any]:
+def _judged(plan: PlanImage, place: int, context: risk.PolicyContext) -> Verdict:
+    """Of a step with a profile this is a forecast: it is judged again, with the profile, when its gate forms."""
     definition, env = plan.definitions[place], plan.header.get("env", {})
     if definition["type"] != "command" or not env:
-        return definition
-    return {**definition, "env": {**env, **definition.get("env", {})}}
+        return risk.evaluate(definition, context)
+    return risk.evaluate({**definition, "env": {**env, **definition.get("env", {})}}, context)
 
 
 def _restored(saved: Mapping[str, Any]) -> Verdict:

@@ -10,11 +10,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestration.engine import gates
+from orchestration.engine import drift, gates
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
-from orchestration.engine.errors import Changed, InvalidInput
-from orchestration.engine.filling import Unfilled
+from orchestration.engine.errors import Changed, InvalidInput, Unfilled
 from orchestration.models import StepRun
 from policy import canonical
 
@@ -38,6 +37,7 @@ def sheet(change: Change, action: str, step_key: str) -> dict[str, Any]:
     todo = [] if action == "cancel" else [*again, *after]
     return {
         **found,
+        "files_changed_outside": drift.files_of(change, step_key) if action in ("retry-step", "resume") else [],
         "expected_seconds": _expected_seconds(change, todo),
         "expected_cost_usd": _expected_cost(change, todo),
         "digest": canonical.digest(
@@ -78,7 +78,7 @@ def _after(change: Change, action: str, again: Sequence[int], step_key: str) -> 
 
 
 def _lapsing(change: Change, action: str, again: Sequence[int], step_key: str) -> list[int]:
-    places = range(len(change.image.states)) if action == "cancel" else again
+    places = range(len(change.image.states)) if action in ("cancel", "replan") else again
     if action == "skip-step":
         places = [change.step(step_key)]
     return [place for place in places if _has_open_approval(change, place)]

@@ -8,11 +8,12 @@ from typing import Any
 
 from orchestration import plan_rules
 from orchestration.engine import gates
-from orchestration.engine.errors import NotFound
+from orchestration.engine.environments import with_environment
+from orchestration.engine.errors import NotFound, Unfilled
 from orchestration.engine.locks import write_transaction
 from orchestration.models import Edge, Feature, Step, Workflow, WorkflowVersion
 from orchestration.models.workflow import Mode
-from orchestration.schema import Plan
+from orchestration.schema import InvalidPlan, Plan
 from policy import access, audit, canonical, risk
 from policy.actors import Actor
 from policy.models import Project
@@ -50,13 +51,12 @@ def find_feature(project: Project, slug: str) -> Feature:
 
 
 def preview(plan: Plan, project: Project) -> list[StepPreview]:
-    """Each step with its verdict under the present rules. Stores nothing."""
+    """Each step with its verdict under the present rules. Stores nothing. Raises InvalidPlan for unknown profiles."""
     context = gates.context_for(project, plan.feature, project.rules_revision)
     data = plan.as_data()
+    whole = _with_environments(data, project)
     return [
-        StepPreview(
-            index, step["key"], step["name"], step["type"], step, risk.evaluate(with_plan_env(data, step), context)
-        )
+        StepPreview(index, step["key"], step["name"], step["type"], step, risk.evaluate(whole[index], context))
         for index, step in enumerate(data["steps"])
     ]
 
@@ -101,10 +101,16 @@ def digest_of(plan: Plan) -> str:
     return canonical.digest(PLAN_DOMAIN, plan.as_data())
 
 
-def with_plan_env(data: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
-    if step["type"] != "command" or not data.get("env"):
-        return dict(step)
-    return {**step, "env": {**data["env"], **step.get("env", {})}}
+def _with_environments(data: Mapping[str, Any], project: Project) -> list[dict[str, Any]]:
+    whole, faults = [], []
+    for index, step in enumerate(data["steps"]):
+        try:
+            whole.append(with_environment(step, data.get("env") or {}, project.pk))
+        except Unfilled as unknown:
+            faults.append({"path": f"steps[{index}].env_profile", "message": str(unknown)})
+    if faults:
+        raise InvalidPlan(faults[:100])
+    return whole
 
 
 def write_replanned(workflow: Workflow, plan: Plan, *, by: Actor, parent: WorkflowVersion) -> WorkflowVersion:

@@ -11,7 +11,8 @@ from typing import Any
 from orchestration import graph
 from orchestration.engine import gates
 from orchestration.engine.change import Change
-from orchestration.engine.filling import Unfilled, scope_for
+from orchestration.engine.errors import Unfilled
+from orchestration.engine.filling import scope_for
 from orchestration.executors.checks import evaluate_expression_check
 from orchestration.graph import RunFacts
 from orchestration.plan_rules import VARIABLES

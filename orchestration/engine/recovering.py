@@ -19,8 +19,8 @@ from orchestration import dispatch
 from orchestration.engine import checkpoints, controlling, finishing, launching, rows, starting, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run, database_now
-from orchestration.engine.errors import EngineError
-from orchestration.engine.filling import Unfilled, filled_definition
+from orchestration.engine.errors import EngineError, Unfilled
+from orchestration.engine.filling import filled_definition
 from orchestration.engine.locks import write_transaction
 from orchestration.engine.starting import LEASE, Assignment
 from orchestration.executors.base import Outcome
@@ -98,6 +98,13 @@ def take_up(orphan: Orphan, *, owner: str) -> Assignment | None:
         )
 
     return change_run(orphan.run_id, Actor.system("worker"), body)
+
+
+def let_go(attempt_id: uuid.UUID, *, owner: str) -> None:
+    """This worker can't go on with an attempt that it holds; whoever sweeps next takes it up where it stands."""
+    nobody = f"{owner.partition('|')[0]}|0||let go"
+    with write_transaction():
+        rows.update(ExecutionRun, {"owner": nobody[:100]}, id=attempt_id, owner=owner, finished_at=None)
 
 
 def give_up(orphan: Orphan, why: str) -> None:

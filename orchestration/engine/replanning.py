@@ -1,7 +1,7 @@
 """A new plan for what has not started: steps that have are kept as they are, the rest is replaced.
 
 The new plan is the next version of the workflow, so the report shows both. Nothing may be executing, so that no
-result arrives for a plan that is gone.
+result arrives for a plan that is gone. Where it touches a checkpoint or a risky step, somebody else has to agree first.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from orchestration import plan_rules
-from orchestration.engine import agent_gates, impact, launching, planning
+from orchestration.engine import agent_gates, gates, impact, launching, planning, weakening
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.errors import InvalidInput, WrongState
+from orchestration.engine.errors import InvalidInput, Unlaunchable, WrongState
 from orchestration.engine.image import plan_image
 from orchestration.models import StepRun, WorkflowRun
 from orchestration.schema import Plan
-from policy import access
+from policy import access, approvals
 from policy.actors import Actor
+from policy.models import Approval
+from policy.models.approvals import ApprovalKind, Level
 
 UNTOUCHED = ("pending", "awaiting_approval", "ready")
 
@@ -28,7 +32,10 @@ UNTOUCHED = ("pending", "awaiting_approval", "ready")
 def replan_run(
     run_id: uuid.UUID, steps: Sequence[Mapping[str, Any]], *, reason: str, by: Actor, impact_digest: str = ""
 ) -> WorkflowRun:
-    """Replace the steps that have not started. Raises InvalidPlan, InvalidInput, WrongState, Unlaunchable."""
+    """Replace the steps that have not started; where that weakens a guard, ask an approver, and do it on their word.
+
+    Raises InvalidPlan, InvalidInput, WrongState, Unlaunchable.
+    """
     if not reason.strip():
         raise InvalidInput([("reason", "Say why; the reason goes into the audit log.")])
 
@@ -36,12 +43,99 @@ def replan_run(
         access.require(by, access.Permission.LAUNCH, change.run.project)
         _allow(change)
         impact.check(change, "replan", "", impact_digest)
-        plan = plan_rules.validate_plan({**change.run.version.plan, "steps": _with_kept(change, steps)})
-        _check_kept(change, plan)
-        _replace(change, plan, by, reason)
+        plan = checked_plan(change, steps)
+        weaker = weakened(change, plan)
+        place = _first_open(change)
+        if weaker and place is not None:
+            _ask(change, place, plan, weaker, reason, by)
+        else:
+            _replace(change, plan, by, reason)
         return change.run
 
     return change_run(run_id, by, body)
+
+
+def checked_plan(change: Change, steps: Sequence[Mapping[str, Any]]) -> Plan:
+    """The run's plan with these steps in it. Raises InvalidPlan, and InvalidInput where one that started differs."""
+    plan = plan_rules.validate_plan({**change.run.version.plan, "steps": _with_kept(change, steps)})
+    _check_kept(change, plan)
+    return plan
+
+
+def weakened(change: Change, plan: Plan) -> list[dict[str, str]]:
+    """Why this replan needs an approval of its own; empty where it needs none."""
+    previews = planning.preview(plan, change.run.project)
+    risks = [preview.verdict.risk for preview in previews]
+    definitions = [preview.definition for preview in previews]
+    return weakening.reasons(change.image.plan, kept_keys(change), definitions, plan_rules.needs_of(plan), risks)
+
+
+def approved(change: Change, place: int, approval: Approval) -> None:
+    """Enough people agreed: the plan is replaced, if the run still stands where it stood when they were asked."""
+    _allow(change)
+    asked = approval.facts["replan"]
+    if sorted(kept_keys(change)) != asked["kept"] or change.image.plan.digest != approval.facts["plan"]:
+        raise WrongState(
+            "The run has gone on since this was asked; reject it and replan again.", state=change.run.state
+        )
+    approval.consume()
+    approval.consumed_at = change.now
+    approval.save(update_fields=["state", "consumed_at"])
+    change.event("run.replan_approved", change.image.steps[place].key, {"approval": str(approval.pk)})
+    change.audited("run.replan_approved", reason=asked["reason"], payload_digest=approval.digest)
+    plan = plan_rules.validate_plan({**change.run.version.plan, "steps": asked["steps"]})
+    _replace(change, plan, Actor.for_command(User.objects.get(pk=asked["by"])), asked["reason"])
+
+
+def rejected(change: Change, place: int) -> None:
+    """The plan stays; the step that carried the request forms its own gate afresh."""
+    change.move(place, "recheck", reason="replan_refused", approval_id=None, digest="")
+    change.image.steps[place].approval = None
+
+
+def _first_open(change: Change) -> int | None:
+    kept = kept_keys(change)
+    return next((place for place, key in enumerate(change.image.plan.keys) if key not in kept), None)
+
+
+def _ask(change: Change, place: int, plan: Plan, weaker: list[dict[str, str]], reason: str, by: Actor) -> None:
+    """The request hangs on the first step that would be replaced; a second one takes the place of the first."""
+    run, step = change.run, change.image.steps[place]
+    excluded = sorted({*gates.excluded(run), *([by.user_id] if by.user_id else [])})
+    if approvals.missing_eligible(approvals.ApprovalSpec(level=Level.ELEVATED), run.project, excluded):
+        raise Unlaunchable(
+            "This replan needs an approval, and nobody is there who may give it: add an approver to the project.",
+            code="no_eligible_approver",
+        )
+    agent_gates.withdraw(change, place)
+    facts = {
+        "schema": 1, "project": run.project.slug, "run": str(run.pk), "generation": run.generation,
+        "plan": change.image.plan.digest,
+        "replan": {
+            "steps": plan.as_data()["steps"], "reason": reason, "by": planning.person(by),
+            "kept": sorted(kept_keys(change)),
+        },
+    }  # fmt: skip
+    approval = Approval.objects.create(
+        project=run.project,
+        subject=f"step:{step.pk}",
+        title=f"Replan ({run.project.slug} #{run.number})",
+        kind=ApprovalKind.REPLAN,
+        level=Level.ELEVATED,
+        digest=gates.digest_of(facts),
+        facts=facts,
+        risk=step.risk,
+        reasons=weaker[:50],
+        approvers=gates.DEFAULT_APPROVERS,
+        excluded=excluded,
+        requested_at=change.now,
+        requested_by_id=by.user_id,
+    )
+    change.move(place, "ask_replan", reason="replan_asked", approval_id=approval.pk, digest=approval.digest,
+                data={"approval": str(approval.pk), "asked_reason": reason})  # fmt: skip
+    step.approval = approval
+    change.audited("run.replan_asked", reason=reason, payload_digest=approval.digest)
+    change.event("approval.requested", step.key, gates.requested(approval))
 
 
 def _allow(change: Change) -> None:
@@ -54,7 +148,8 @@ def _allow(change: Change) -> None:
         )
 
 
-def _kept_keys(change: Change) -> set[str]:
+def kept_keys(change: Change) -> set[str]:
+    """What has started, and so stands as it is."""
     return {
         step.key
         for step, state in zip(change.image.steps, change.image.states, strict=True)
@@ -64,7 +159,7 @@ def _kept_keys(change: Change) -> set[str]:
 
 def _with_kept(change: Change, steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What has started and isn't named stands before what is new. Where needs are named, its own are, too."""
-    plan, kept, named = change.image.plan, _kept_keys(change), {step.get("key") for step in steps}
+    plan, kept, named = change.image.plan, kept_keys(change), {step.get("key") for step in steps}
     left_out = [place for place, key in enumerate(plan.keys) if key in kept and key not in named]
     definitions = [dict(plan.definitions[place]) for place in left_out]
     if any(step.get("needs") is not None for step in (*definitions, *steps)):
@@ -82,7 +177,7 @@ def _check_kept(change: Change, plan: Plan) -> None:
         key: {image.plan.keys[other] for other in image.plan.graph.needs[place]}
         for place, key in enumerate(image.plan.keys)
     }
-    for key in sorted(_kept_keys(change)):
+    for key in sorted(kept_keys(change)):
         old = image.plan.definitions[image.plan.place[key]]
         if _without_needs(new[key]) != _without_needs(old) or new_needs[key] != old_needs[key]:
             faults.append((f"steps.{key}", f"Step {key!r} has started already, so it can't be changed."))
@@ -101,7 +196,7 @@ def _without_needs(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 def _replace(change: Change, plan: Plan, by: Actor, reason: str) -> None:
     run, image = change.run, change.image
-    kept = _kept_keys(change)
+    kept = kept_keys(change)
     before = run.version
     version = planning.write_replanned(run.workflow, plan, by=by, parent=before)
     authors = sorted({*run.authors, *([by.user_id] if by.user_id else [])})

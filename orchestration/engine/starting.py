@@ -13,10 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration import boundary
-from orchestration.engine import agent_gates, checkpoints, gates, promoting, rows, usage
+from orchestration.engine import agent_gates, checkpoints, drift, environments, gates, promoting, rows, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.filling import Unfilled, filled_definition, scope
+from orchestration.engine.drift import Look, LookFirst
+from orchestration.engine.errors import Unfilled
+from orchestration.engine.filling import filled_definition, scope
 from orchestration.models import ExecutionRun, StepRun
 from policy import approvals, step_facts
 from policy.actors import Actor
@@ -48,6 +50,7 @@ class Assignment:
     base_commit: str
     workspace_commit: str
     workspace_tree: str
+    workspace_head: str
     branch: str
     folder: tuple[int, int] | None = None  # device and inode of the project's
     handle: Mapping[str, Any] | None = None
@@ -62,21 +65,31 @@ class Assignment:
     plan: Mapping[str, Any] = field(default_factory=dict)
 
 
-def start_step(run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None) -> Assignment | None:
-    """Start the named ready step, or the first; None where there is nothing that may start now."""
+def start_step(
+    run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None, look: Look | None = None
+) -> Assignment | LookFirst | None:
+    """Start the named ready step, or the first; None where there is nothing that may start now.
+
+    Where the run's files have to be looked at first, it answers that: look, and ask again with what was found.
+    """
     worker = Actor.system("worker")
-    return change_run(run_id, worker, lambda change: start_within(change, owner=owner, step_run_id=step_run_id))
+    return change_run(
+        run_id, worker, lambda change: start_within(change, owner=owner, step_run_id=step_run_id, look=look)
+    )
 
 
 def start_within(
-    change: Change, *, owner: str, step_run_id: int | None = None, has_slot: bool = False
-) -> Assignment | None:
+    change: Change, *, owner: str, step_run_id: int | None = None, has_slot: bool = False, look: Look | None = None
+) -> Assignment | LookFirst | None:
     """As start_step, inside a change; with `has_slot` the caller just freed one of the project's."""
     if change.run.control != "none" or not change.run.admitted or change.run.is_final:
         return None
     while (place := _candidate(change, step_run_id)) is not None:
         if not _has_free_slot(change, has_slot=has_slot):
             return None
+        judgement = drift.judge(change, place, look)
+        if judgement != "same":
+            return _hold_back(change, judgement, look)
         if _may_start(change, place):
             return _start(change, place, owner)
     return None
@@ -89,6 +102,14 @@ def _candidate(change: Change, step_run_id: int | None) -> int | None:
         return states.first_ready()
     place = change.image.places.get(step_run_id)
     return place if place is not None and states[place] == "ready" else None
+
+
+def _hold_back(change: Change, judgement: drift.Judgement, look: Look | None) -> LookFirst | None:
+    if judgement == "unseen":
+        return drift.look_first(change)
+    if judgement == "drifted" and look is not None:
+        drift.block(change, look)
+    return None
 
 
 def _has_free_slot(change: Change, *, has_slot: bool) -> bool:
@@ -182,11 +203,19 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
         due_at=None,
         error="",
         exit_code=None,
-        data={"attempt": number, "execution_run": str(attempt_id)},
+        data={"attempt": number, "execution_run": str(attempt_id), **_profile_told(change, definition)},
     )
     carried = checkpoints.carried(step.pk, definition, before=token)
     used = usage.of_checkpoint(carried)
     return assignment(change, place, attempt_id, definition, checkpoint=carried, usage_before=used)
+
+
+def _profile_told(change: Change, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """What the profile gave at this start; by tomorrow an admin may have changed it."""
+    if not definition.get("env_profile"):
+        return {}
+    names = environments.profile_names(definition, change.run.project_id)
+    return {"env_profile": definition["env_profile"], "profile_names": names}
 
 
 def assignment(
@@ -213,6 +242,7 @@ def assignment(
         base_commit=run.base_commit,
         workspace_commit=run.workspace_commit,
         workspace_tree=run.workspace_tree,
+        workspace_head=run.workspace_head,
         branch=run.branch,
         restore=run.restore_pending,
         folder=change.folder,

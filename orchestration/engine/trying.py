@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration.engine import gates
-from orchestration.engine.planning import with_plan_env
+from orchestration.engine.environments import with_environment
+from orchestration.engine.errors import Unfilled
 from orchestration.models import StepRun
 from policy import risk
 from policy.models import Project
@@ -40,8 +41,16 @@ def try_rule(project: Project, rule: Rule, *, last: int) -> Iterator[Trial]:
     ran = StepRun.objects.filter(run__project=project, attempt__gt=0).order_by("-started_at", "-pk")
     columns = ("key", "run__number", "run__feature__slug", "step__definition", "step__version__plan__env")
     for key, number, feature, definition, env in ran.values_list(*columns)[:last]:
-        step = with_plan_env({"env": env or {}}, definition)
+        step = _whole(definition, env or {}, project)
         yield Trial(f"{project.slug}#{number}", key, _judge(step, today, feature), _judge(step, tried, feature))
+
+
+def _whole(definition: Mapping[str, Any], env: Mapping[str, str], project: Project) -> dict[str, Any]:
+    """With the profile as it is today; one that is gone can't be told any more."""
+    try:
+        return with_environment(definition, env, project.pk)
+    except Unfilled:
+        return with_environment({**definition, "env_profile": None}, env, project.pk)
 
 
 def _judge(step: Mapping[str, Any], context: PolicyContext, feature: str) -> Verdict:

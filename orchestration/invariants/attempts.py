@@ -18,7 +18,7 @@ OURS = ("CCDASH_", "GIT_")
 
 def check(facts: RunFacts, history: History) -> Iterator[Breach]:
     started = Counter(start.key for start in history.starts)
-    known = {start.attempt for start in history.starts}
+    known = {start.attempt: start.granted for start in history.starts}
     inserted = Counter(step.key for step in facts.steps for _ in facts.attempts.get(step.id, ()))
     for step in facts.steps:
         attempts = facts.attempts.get(step.id, [])
@@ -27,7 +27,7 @@ def check(facts: RunFacts, history: History) -> Iterator[Breach]:
         for attempt in attempts:
             if str(attempt.id) not in known:
                 yield _of(step, 10, f"Attempt {attempt.number} was started, and no event tells of it.")
-            yield from _place(facts, step, attempt)
+            yield from _place(facts, step, attempt, known.get(str(attempt.id), ()))
     for key in sorted({*started, *inserted}):
         if started[key] != inserted[key]:
             message = f"Events tell of {started[key]} starts, and there are {inserted[key]} attempts."
@@ -57,13 +57,13 @@ def _tokens(step: StepRow, attempts: Sequence[AttemptRow]) -> Iterator[Breach]:
         yield _of(step, 9, f"The step's token is {step.token}, its newest attempt's {newest}.")
 
 
-def _place(facts: RunFacts, step: StepRow, attempt: AttemptRow) -> Iterator[Breach]:
+def _place(facts: RunFacts, step: StepRow, attempt: AttemptRow, profile: Sequence[str]) -> Iterator[Breach]:
     if not _is_inside(attempt.cwd, facts.run.workspace_path):
         yield _of(step, 23, f"Attempt {attempt.number} worked in {attempt.cwd[:200]!r}, outside the workspace.")
     definition = facts.plan.definitions.get(step.key)
     if definition is None:
         return
-    granted = {*facts.plan.env, *definition.get("env", {}), *(definition.get("secrets") or ()), *FIXED}
+    granted = {*facts.plan.env, *definition.get("env", {}), *(definition.get("secrets") or ()), *profile, *FIXED}
     names = attempt.env_names if isinstance(attempt.env_names, list) else [attempt.env_names]
     foreign = [str(name) for name in names if name not in granted and not str(name).startswith(OURS)]
     if foreign:

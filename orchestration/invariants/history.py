@@ -46,6 +46,7 @@ class Start:
     attempt: str
     is_gated: bool
     consumed: str
+    granted: tuple[str, ...] = ()  # names that the step had from its profile
 
 
 @dataclass
@@ -129,6 +130,8 @@ class History:
                 series.consumed = str(data.get("approval"))
         elif kind in GATES:
             series.is_gated, series.consumed = True, ""
+        elif kind == "step.rechecked":
+            series.is_gated, series.consumed = False, ""
         elif kind == "step.retried":
             self._series[key] = Series()
             self._lift_pause()
@@ -164,7 +167,8 @@ class History:
         if not self.admitted:
             self._say(11, f"Event {number}: the step started before the run was let in.", key)
         is_gated = series.is_gated or bool(series.consumed)
-        self.starts.append(Start(key, str(data.get("execution_run")), is_gated, series.consumed))
+        granted = tuple(str(name) for name in data.get("profile_names") or ())
+        self.starts.append(Start(key, str(data.get("execution_run")), is_gated, series.consumed, granted))
 
     def _repeats(self, number: int, key: str, series: Series, data: Mapping[str, Any]) -> None:
         definition = self.plan.definitions.get(key, {})

@@ -90,6 +90,7 @@ class WorkflowRun(FSMModelMixin, models.Model):
     base_commit = models.CharField(max_length=64, blank=True)
     workspace_commit = models.CharField(max_length=64, blank=True)
     workspace_tree = models.CharField(max_length=64, blank=True)
+    workspace_head = models.CharField(max_length=64, blank=True, help_text="Empty: not known, and not compared.")
     # The files must be brought back to workspace_commit before anything starts.
     restore_pending = models.BooleanField(default=False)
     checkpoint_sequence_no = models.PositiveBigIntegerField(null=True, blank=True)
@@ -248,6 +249,14 @@ class StepRun(FSMModelMixin, models.Model):
     @transition(state, source=READY, target=AWAITING, custom={"event": "step.lapsed"})
     def lapse(self) -> None:
         """What was approved is not what would start now."""
+
+    @transition(state, source=AWAITING, target=PENDING, custom={"event": "step.rechecked"})
+    def recheck(self) -> None:
+        """What it waited for beside itself, its files or a replan, is settled; its own gate is formed afresh."""
+
+    @transition(state, source=[PENDING, READY, AWAITING], target=AWAITING, custom={"event": "step.replan_asked"})
+    def ask_replan(self) -> None:
+        """A replan that touches what is guarded waits, here, for an elevated approval."""
 
     @transition(state, source=READY, target=RUNNING, custom={"event": "step.started"})
     def start(self) -> None:

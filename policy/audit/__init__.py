@@ -9,7 +9,7 @@ from policy.audit.chain import GENESIS
 from policy.audit.checkpoints import write_checkpoint, write_checkpoint_if_due
 from policy.audit.exports import export_audit
 from policy.audit.reading import Head
-from policy.audit.verifying import VerifyResult, verify, verify_tail
+from policy.audit.verifying import VerifyResult, verify, verify_range, verify_tail
 from policy.audit.writing import AuditEntry, append, append_many
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "append_many",
     "export_audit",
     "verify",
+    "verify_range",
     "verify_tail",
     "write_checkpoint",
     "write_checkpoint_if_due",

@@ -19,6 +19,7 @@ from policy.canonical import CanonicalError
 from policy.models import AuditRecord
 
 TAIL = 1000
+LONGEST_RANGE = 20_000
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,21 @@ def verify_tail(limit: int = TAIL) -> VerifyResult:
     except Broken as broken:
         return VerifyResult(False, walk.count, walk.last, broken.sequence, str(broken))
     return VerifyResult(True, walk.count, walk.last, None, f"The newest {walk.count} records are whole.")
+
+
+def verify_range(first: int, last: int, limit: int = LONGEST_RANGE) -> VerifyResult:
+    """Every record from `first` to `last`, and that they follow on one another and on the one before them."""
+    walk = Walk()
+    try:
+        if last - first >= limit:
+            raise Broken(first, f"Records {first} to {last} are too many to look at here: verify_audit looks at all.")
+        walk.last = _place(first - 1)
+        walk.take(record for record in reading.stored_records(after=first - 1) if record["sequence"] <= last)
+        if walk.last.sequence != last:
+            raise Broken(walk.last.sequence + 1, f"Record {walk.last.sequence + 1} is missing.")
+    except Broken as broken:
+        return VerifyResult(False, walk.count, walk.last, broken.sequence, str(broken))
+    return VerifyResult(True, walk.count, walk.last, None, f"Records {first} to {last} are whole.")
 
 
 def _walk_to_the_head(walk: Walk, export: Path | None) -> None:

@@ -4,7 +4,7 @@ Direction: access <- rules <- approvals; audit stands alone and names its subjec
 so that a record outlives what it tells of.
 """
 
-from policy.models.access import ApiToken, Membership, Project, Secret
+from policy.models.access import ApiToken, EnvProfile, Membership, Project, Secret
 from policy.models.approvals import Approval, Decision
 from policy.models.audit import AuditHead, AuditRecord
 from policy.models.rules import Rule
@@ -15,6 +15,7 @@ __all__ = [
     "AuditHead",
     "AuditRecord",
     "Decision",
+    "EnvProfile",
     "Membership",
     "Project",
     "Rule",

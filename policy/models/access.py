@@ -102,3 +102,23 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EnvProfile(models.Model):
+    """Variables and names of secrets that a step gets by naming the profile. Everybody in the project may read it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="env_profiles")
+    name = models.CharField(max_length=64)
+    env = models.JSONField(default=dict)
+    secrets = models.JSONField(default=list)
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="one_env_profile_per_name")]
+
+    def __str__(self) -> str:
+        return self.name

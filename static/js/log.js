@@ -72,6 +72,93 @@ function paintBlock(block) {
   block.style.containIntrinsicSize = `auto ${count * LINE_HEIGHT}px`;
 }
 
+// --- Folding ----------------------------------------------------------------------------------------------------
+
+// Lines between `::group::Title` and `::endgroup::` fold under the title. Lines stay where they are: folding hides.
+class Groups {
+  constructor() {
+    this.byHead = new Map();
+    this.ofLine = new Map();
+    this.open = null;
+  }
+
+  // The block came below what is there; a group that is still open goes on in it.
+  below(block) {
+    this.open = this.walk([...block.children], this.open);
+  }
+
+  // The block came above: a group that begins in it may hold what is there already.
+  above(block) {
+    let group = this.walk([...block.children], null);
+    for (let next = block.nextElementSibling; group && next; next = next.nextElementSibling) {
+      const lines = [...next.children];
+      const end = lines.findIndex((line) => line.matches(".log-head, .log-end") || this.ofLine.has(line));
+      lines.slice(0, end < 0 ? lines.length : end).forEach((line) => this.add(group, line));
+      if (end < 0) continue;
+      this.close(group);
+      group = null;
+    }
+    if (group) this.open = group;
+  }
+
+  walk(lines, group) {
+    for (const line of lines) {
+      const text = line.lastElementChild.textContent;
+      if (text.startsWith("::group::")) {
+        this.close(group);
+        group = this.begin(line, text.slice(9).trim() || "Group");
+      } else if (text.trimEnd() === "::endgroup::") {
+        line.classList.add("log-end");
+        this.close(group);
+        group = null;
+      } else if (group) this.add(group, line);
+    }
+    return group;
+  }
+
+  begin(line, title) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.logFold = "";
+    button.setAttribute("aria-expanded", "true");
+    button.append(title);
+    line.classList.add("log-head");
+    line.lastElementChild.replaceChildren(button);
+    const group = { button, lines: [] };
+    this.byHead.set(button, group);
+    return group;
+  }
+
+  add(group, line) {
+    group.lines.push(line);
+    this.ofLine.set(line, group);
+    line.hidden = group.button.getAttribute("aria-expanded") === "false";
+  }
+
+  // What is whole when it comes is folded, unless something in it went to the error stream.
+  close(group) {
+    if (!group || group.closed) return;
+    group.closed = true;
+    group.button.dataset.count = `${group.lines.length.toLocaleString("en")} lines`;
+    if (this.foldsWhatIsWhole && !group.lines.some((line) => line.dataset.stream === "stderr")) this.fold(group, true);
+  }
+
+  fold(group, folded) {
+    group.button.setAttribute("aria-expanded", String(!folded));
+    group.lines.forEach((line) => { line.hidden = folded; });
+  }
+
+  toggle(button) {
+    const group = this.byHead.get(button);
+    if (group) this.fold(group, button.getAttribute("aria-expanded") === "true");
+  }
+
+  show(line) {
+    const group = this.ofLine.get(line);
+    if (group && line.hidden) this.fold(group, false);
+  }
+}
+
 // --- One viewer -------------------------------------------------------------------------------------------------
 
 class Log {
@@ -81,19 +168,29 @@ class Log {
     this.following = !root.dataset.chosen;
     this.busy = false;
     this.lines = root.querySelector(".log-lines");
+    this.begin();
     this.paint();
     this.restoreOptions();
     this.scroll.addEventListener("scroll", () => this.scrolled(), { passive: true });
     root.addEventListener("click", (event) => this.clicked(event));
+    this.scroll.addEventListener("keydown", (event) => this.pressed(event));
     if (root.dataset.chosen) this.showLine(root.dataset.chosen);
     else this.toEnd();
     this.drawFollow();
   }
 
-  paint() {
+  // While output comes nothing folds by itself, for that would move what is being read.
+  begin() {
+    this.groups = new Groups();
+    this.groups.foldsWhatIsWhole = !("open" in this.root.dataset);
+  }
+
+  paint(isAbove = false) {
     this.lines.querySelectorAll(".log-block:not([data-painted])").forEach((block) => {
       block.dataset.painted = "";
       paintBlock(block);
+      if (isAbove) this.groups.above(block);
+      else this.groups.below(block);
     });
   }
 
@@ -155,7 +252,7 @@ class Log {
       if (!block?.children.length) return;
       const height = this.scroll.scrollHeight;
       this.blocks[0].before(block);
-      this.paint();
+      this.paint(true);
       this.scroll.scrollTop += this.scroll.scrollHeight - height;
       this.before = this.scroll.scrollTop;
       this.drawEarlier();
@@ -197,7 +294,7 @@ class Log {
     const button = this.root.querySelector("[data-log-follow]");
     const missing = this.total - this.last;
     button.hidden = this.following || (!("open" in this.root.dataset) && missing <= 0 && this.isAtEnd);
-    button.lastChild.textContent = missing > 0 ? `${missing.toLocaleString("en")} new lines` : "To the end";
+    button.lastChild.textContent = missing > 0 ? `${missing.toLocaleString("en")} ${"open" in this.root.dataset ? "new" : "later"} lines` : "To the end";
   }
 
   async follow() {
@@ -217,8 +314,10 @@ class Log {
       const block = await this.fetchBlock({ after: Math.max(0, line - PAGE / 2), limit: PAGE });
       if (!block) return;
       this.blocks.forEach((old) => old.remove());
+      this.begin();
       this.lines.append(block);
       this.paint();
+      this.drawEarlier();
     });
   }
 
@@ -228,6 +327,7 @@ class Log {
     const line = this.scroll.querySelector(`#L${CSS.escape(number)}`);
     if (!line) return;
     this.scroll.querySelector(".chosen")?.classList.remove("chosen");
+    this.groups.show(line);
     line.classList.add("chosen");
     const distance = line.getBoundingClientRect().top - this.scroll.getBoundingClientRect().top;
     this.scroll.scrollTop += distance - this.scroll.clientHeight / 3;
@@ -235,8 +335,14 @@ class Log {
   }
 
   clicked(event) {
-    const target = event.target.closest("[data-line], [data-hit], [data-log-option], [data-log-follow], [data-log-earlier]");
+    const target = event.target.closest("[data-line], [data-hit], [data-log-option], [data-log-follow], [data-log-earlier], [data-log-fold]");
     if (!target) return;
+    if ("logFold" in target.dataset) {
+      this.following = false;
+      this.groups.toggle(target);
+      this.drawFollow();
+      return;
+    }
     const { line, hit, logOption } = target.dataset;
     if (line || hit) {
       event.preventDefault();
@@ -245,6 +351,14 @@ class Log {
     } else if (logOption) this.toggle(logOption);
     else if ("logFollow" in target.dataset) this.follow();
     else this.earlier();
+  }
+
+  // The very first and last line, however many lie between.
+  pressed(event) {
+    if (event.key !== "Home" && event.key !== "End") return;
+    event.preventDefault();
+    if (event.key === "Home") this.showLine("1");
+    else this.follow();
   }
 
   toggle(option) {

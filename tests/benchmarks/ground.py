@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from orchestration import plan_rules, worker
-from orchestration.engine import launching, planning, starting
+from orchestration.engine import launching, planning
 from orchestration.engine.starting import Assignment
 from orchestration.executors.base import Host, Outcome, StepContext
 from orchestration.hosting import AttemptHost
@@ -98,7 +98,7 @@ def launch(workflow: Workflow) -> WorkflowRun:
 
 
 def begin(run: WorkflowRun) -> Assignment | None:
-    return starting.start_step(run.pk, owner=OWNER)
+    return worker.begin(run.pk, owner=OWNER)
 
 
 def drive(run: WorkflowRun, assignment: Assignment | None) -> None:

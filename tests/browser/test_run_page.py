@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +162,35 @@ def test_a_line_of_the_log_can_be_sent_to_a_colleague_and_searched_for(
     expect(page.locator("#log-found")).to_contain_text("11 lines")
     page.locator("[data-hit='77']").click()
     expect(page.locator("#L77.chosen")).to_be_in_viewport()
+    page.locator("[data-log-scroll]").press("End")
+    expect(page.locator("#L3000")).to_be_in_viewport()
+    page.locator("[data-log-scroll]").press("Home")
+    expect(page.locator("#L1.chosen")).to_be_in_viewport()
+
+
+def test_groups_of_a_log_fold_and_open_for_a_line_that_was_sent(
+    context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team
+) -> None:
+    run = runs.launch(team, "build >> ship")
+    assignment = runs.start(run, "build")
+    assert assignment is not None
+    told = ["before", "::group::Install", *(f"package {n}" for n in range(700)), "::endgroup::", "between"]
+    pages.say(run, "build", "\n".join([*told, "::group::Open end", "inside", "last"]) + "\n")
+    runs.finish(assignment)
+    sign_in(context, team.linus)
+    page = context.new_page()
+    page.goto(at(live_site, run, "?step=build&panel=log"))
+    expect(page.get_by_role("button", name="Open end")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#L704")).to_have_text(re.compile("between"))
+    page.locator("[data-log-scroll]").evaluate("e => { e.scrollTop = 0; }")
+    fold = page.get_by_role("button", name="Install")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(fold).to_have_attribute("data-count", "700 lines")
+    expect(page.locator("#L300")).to_be_hidden()
+    fold.click()
+    expect(page.locator("#L3")).to_be_visible()
+    page.goto(at(live_site, run, "?step=build&panel=log&line=300"))
+    expect(page.locator("#L300.chosen")).to_be_in_viewport()
 
 
 def test_a_person_decides_on_the_page(context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team) -> None:

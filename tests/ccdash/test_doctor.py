@@ -19,7 +19,7 @@ from tests.policy.tampering import execute, fill
 pytestmark = pytest.mark.django_db
 PARTS = {
     "settings", "data folder", "disk", "git", "sandbox", "database", "migrations", "channel layer", "broker",
-    "providers", "workers", "boundary", "audit log",
+    "providers", "workers", "boundary", "worktrees", "audit log",
 }  # fmt: skip
 
 
@@ -27,6 +27,7 @@ PARTS = {
 def _own_data_folder(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path / "data"
     settings.DATA_DIR.mkdir(mode=0o700)
+    settings.WORKTREES_DIR = settings.DATA_DIR / "worktrees"
 
 
 def look(*arguments: str) -> tuple[int, list[dict[str, str]]]:

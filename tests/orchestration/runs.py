@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 
 from orchestration import plan_rules
 from orchestration.engine import deciding, finishing, launching, planning, starting
+from orchestration.engine.drift import LookFirst
 from orchestration.engine.starting import Assignment
 from orchestration.executors.base import Outcome
 from orchestration.models import Feature, StepRun, Workflow, WorkflowRun
@@ -89,7 +90,9 @@ def launch(
 
 def start(run: WorkflowRun, key: str | None = None) -> Assignment | None:
     step_id = StepRun.objects.exclude(state="superseded").get(run=run, key=key).pk if key else None
-    return starting.start_step(run.pk, owner=OWNER, step_run_id=step_id)
+    started = starting.start_step(run.pk, owner=OWNER, step_run_id=step_id)
+    assert not isinstance(started, LookFirst), "a run in a worktree is started by the worker"
+    return started
 
 
 def finish(assignment: Assignment, outcome: Outcome = DONE) -> None:

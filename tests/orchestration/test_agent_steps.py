@@ -13,10 +13,10 @@ from pytest_django import Settings
 
 from orchestration.agent_hosting import host_for
 from orchestration.artifacts import ArtifactStore
-from orchestration.engine import controlling, deciding, starting
+from orchestration.engine import controlling, deciding
 from orchestration.engine.image import images
 from orchestration.models import Artifact, BudgetLedger, ExecutionRun, WorkflowRun
-from orchestration.worker import perform
+from orchestration.worker import begin, perform
 from policy import secrets
 from policy.actors import Actor
 from policy.errors import SelfApproval
@@ -52,7 +52,7 @@ def launch(team: Team, prompt: str, *, plan: Mapping[str, Any] | None = None, **
 def work(run: WorkflowRun, owner: str = "one") -> WorkflowRun:
     """A worker process does what may be done; one of another name knows nothing of the first."""
     images.take(run.pk, -1)
-    while (assignment := starting.start_step(run.pk, owner=owner)) is not None:
+    while (assignment := begin(run.pk, owner=owner)) is not None:
         perform(assignment, host_for(assignment, owner))
     run.refresh_from_db()
     return run

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 
 from orchestration import worker
-from orchestration.engine import controlling, launching, starting
+from orchestration.engine import controlling, launching, recovering
 from orchestration.engine.errors import InvalidInput, Unlaunchable
 from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, LogChunk, WorkflowRun
@@ -36,10 +37,10 @@ def command(line: str, **more: Any) -> dict[str, Any]:
 
 def work(run: WorkflowRun) -> WorkflowRun:
     """Everything that may start, done by the worker's own code."""
-    assignment = starting.start_step(run.pk, owner=runs.OWNER)
+    assignment = worker.begin(run.pk, owner=runs.OWNER)
     while assignment is not None:
         assignment = worker.perform(assignment, AttemptHost(assignment, runs.OWNER))
-        assignment = assignment or starting.start_step(run.pk, owner=runs.OWNER)
+        assignment = assignment or worker.begin(run.pk, owner=runs.OWNER)
     run.refresh_from_db()
     return run
 
@@ -85,6 +86,28 @@ def test_a_restore_needs_an_earlier_state(team: Team) -> None:
         controlling.retry_step(run.pk, "a", reason="Clean.", by=team.actor("ada"), restore_workspace=True)
 
 
+def test_work_is_taken_up_again_after_the_database_was_away(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk while output is stored: the command has run once, and its result is found where it lies."""
+    run = runs.launch(team, "a", {"a": command("echo ran >> ran.txt; echo said")})
+    assignment = worker.begin(run.pk, owner=runs.OWNER)
+    assert assignment is not None
+
+    def full(*_: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    host = AttemptHost(assignment, runs.OWNER)
+    with monkeypatch.context() as patched:
+        patched.setattr(AttemptHost, "log", full)
+        assert worker.perform(assignment, host) is None
+    orphan = recovering.orphans(lambda owner: owner.endswith("let go"))[0]
+    again = recovering.take_up(orphan, owner="another")
+    assert again is not None
+    worker.perform(again, AttemptHost(again, "another"))
+    run.refresh_from_db()
+    assert (run.state, runs.step_of(run, "a").attempt, log_of(run, "a")) == ("succeeded", 1, "said\n")
+    assert git(Path(team.project.path), "show", f"{run.branch}:ran.txt") == "ran"
+
+
 def test_a_missing_repository_refuses_the_launch_and_one_that_goes_away_fails_the_step(team: Team) -> None:
     workflow = runs.make_workflow(team, "a")
     run = launching.launch_run(workflow, inputs={}, by=team.actor("ada"))
@@ -121,7 +144,7 @@ def test_uncommitted_changes_are_no_part_of_a_run(team: Team) -> None:
 
 def test_a_worktree_that_was_removed_fails_the_step_with_a_sentence(team: Team) -> None:
     run = runs.launch(team, "a >> b")
-    first = starting.start_step(run.pk, owner=runs.OWNER)
+    first = worker.begin(run.pk, owner=runs.OWNER)
     assert first is not None
     second = worker.perform(first, AttemptHost(first, runs.OWNER))
     assert second is not None

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from policy import secrets, tokens
-from policy.models import ApiToken, AuditRecord, Membership, Project, Secret
+from policy.models import ApiToken, AuditRecord, EnvProfile, Membership, Project, Secret
 from tests.factories import ProjectFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,16 @@ def refuse(name, *arguments, **more):
 
 @pytest.mark.parametrize(
     "name",
-    ["create_user", "create_project", "add_member", "create_api_token", "set_secret", "verify_audit", "export_audit"],
+    [
+        "create_user",
+        "create_project",
+        "add_member",
+        "create_api_token",
+        "set_secret",
+        "set_env_profile",
+        "verify_audit",
+        "export_audit",
+    ],
 )
 def test_help_shows_an_example(name, capsys):
     with pytest.raises(SystemExit) as end:
@@ -266,6 +275,19 @@ def test_a_token_for_somebody_else_needs_a_superuser():
 
 def test_a_token_for_nobody_is_refused():
     assert "no active person" in str(refuse("create_api_token", "anna"))
+
+
+# set_env_profile
+
+
+def test_a_profile_is_set_and_removed_by_command(monkeypatch):
+    project = ProjectFactory(slug="website")
+    run("set_env_profile", "website", "ci", "--env", "CI=1", "--secret", "NPM_TOKEN", monkeypatch=monkeypatch)
+    held = EnvProfile.objects.get(project=project)
+    assert (held.name, held.env, held.secrets) == ("ci", {"CI": "1"}, ["NPM_TOKEN"])
+    refuse("set_env_profile", "website", "Ci", monkeypatch=monkeypatch)
+    run("set_env_profile", "website", "ci", "--remove", monkeypatch=monkeypatch)
+    assert not EnvProfile.objects.exists()
 
 
 # set_secret

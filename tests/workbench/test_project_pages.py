@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from orchestration.models import Feature
-from policy.models import AuditRecord, Membership, Secret
+from policy.models import AuditRecord, EnvProfile, Membership, Secret
 from tests.factories import UserFactory, member
 from tests.orchestration import runs
 from tests.orchestration.runs import Team
 from tests.workbench.visitors import text_of, visitor
 
 pytestmark = pytest.mark.django_db
-TABS = ("", "runs/", "members/", "providers/", "secrets/", "rules/", "health/")
-POSTS = ("members/", "secrets/", "secrets/NAME/removal/", "members/1/removal/", "imports/", "new-feature/")
+TABS = ("", "runs/", "members/", "providers/", "secrets/", "environments/", "rules/", "health/")
+POSTS = (
+    "members/", "secrets/", "secrets/NAME/removal/", "environments/", "environments/ci/removal/", "members/1/removal/",
+    "imports/", "new-feature/",
+)  # fmt: skip
 DOCUMENT = "---\ndoc_type: prd\nfeature_slug: lights\ntitle: Lights\nstatus: draft\n---\n# Lights\n\nSome *text*.\n"
 
 
@@ -91,6 +94,30 @@ def test_a_secret_is_stored_and_never_shown(team: Team, admin: Any) -> None:
     assert "s3cr3t-value-of-it" not in answer.content.decode()
     admin.post(url(team, "secrets/NPM_TOKEN/removal/"))
     assert not Secret.objects.exists()
+
+
+def test_a_profile_is_made_shown_replaced_and_removed(team: Team, admin: Any) -> None:
+    sent = {"name": "ci", "env": "CI=1\nOPTS=-a=b", "secrets": "NPM_TOKEN"}
+    answer = admin.post(url(team, "environments/"), sent, follow=True)
+    assert "OPTS=-a=b" in text_of(answer)
+    assert EnvProfile.objects.get().secrets == ["NPM_TOKEN"]
+    form = admin.get(url(team, "environments/"), {"profile": "ci"}).content.decode()
+    assert "CI=1\nOPTS=-a=b</textarea>" in form
+    admin.post(url(team, "environments/"), {**sent, "env": "CI=2"})
+    assert EnvProfile.objects.get().env == {"CI": "2"}
+    admin.post(url(team, "environments/ci/removal/"))
+    assert not EnvProfile.objects.exists()
+    actions = AuditRecord.objects.filter(action__startswith="env_profile.").order_by("sequence")
+    assert [action.partition(".")[2] for action in actions.values_list("action", flat=True)] == [
+        "created", "changed", "removed",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("env", ["no equals sign", "1A=x", "CCDASH_TOKEN=x", "A=${{ inputs.x }}"])
+def test_variables_that_make_no_sense_are_refused(team: Team, admin: Any, env: str) -> None:
+    answer = admin.post(url(team, "environments/"), {"name": "ci", "env": env, "secrets": ""})
+    assert answer.status_code == 422
+    assert not EnvProfile.objects.exists()
 
 
 def test_a_short_secret_is_stored_with_a_warning(team: Team, admin: Any) -> None:

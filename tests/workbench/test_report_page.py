@@ -164,4 +164,7 @@ def test_a_search_counts_all_hits_and_shows_where(team: Team) -> None:
     assert "333 lines with “error”, the first 200 shown" in text_of(hits)
     page = client.get(url(run, "steps/build/log/search/"), {"q": "error"})
     assert "333 lines with “error”" in text_of(page)
+    pages.say(run, "build", "\x1b[1mbold\x1b[0m words\n")
+    seen = client.get(url(run, "steps/build/log/search/"), {"q": "bold words"}, **pages.HTMX)  # type: ignore[arg-type]
+    assert "1 line with “bold words” 1001 bold words" in text_of(seen)
     assert "0 lines" in text_of(client.get(url(run, "steps/build/log/search/"), {"q": "<nowhere>"}, **pages.HTMX))  # type: ignore[arg-type]

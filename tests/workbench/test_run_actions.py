@@ -210,35 +210,6 @@ def test_an_unknown_step_or_action_is_not_there(team: Team) -> None:
     assert client.get(url(run, "actions/explode/")).status_code == 404
 
 
-# replanning
-
-
-def test_the_rest_of_a_run_is_replanned_as_text(team: Team) -> None:
-    run = runs.launch(team, "x >> gate >> last", {"gate": GATE})
-    runs.settle(run)
-    client = signed_in(team.ada)
-    page = client.get(url(run, "actions/replan/")).content.decode()
-    assert "key: last" in page
-    steps = (
-        "steps:\n- {key: x, type: command, command: 'true'}\n- {key: gate, type: approval, needs: [x]}\n"
-        "- {key: other, type: command, command: 'make other', needs: [gate]}\n"
-    )
-    answer = act(team.ada, run, "replan", {"steps": steps})
-    assert answer.status_code == 303
-    assert set(runs.states(run)) == {"x", "gate", "other"}
-    run.refresh_from_db()
-    assert run.version.number == 2
-
-
-@pytest.mark.parametrize("steps", ["steps: [", "steps: 7", "- {key: x, type: nonsense}", "{}"])
-def test_a_plan_that_cannot_be_used_comes_back_with_its_faults(team: Team, steps: str) -> None:
-    run = going(team)
-    answer = act(team.ada, run, "replan", {"steps": steps})
-    assert answer.status_code == 422
-    run.refresh_from_db()
-    assert run.version.number == 1
-
-
 # buttons
 
 

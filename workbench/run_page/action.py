@@ -8,7 +8,8 @@ from typing import Any
 
 from orchestration import logs
 from orchestration.models import StepRun
-from workbench.run_page import controls
+from policy.models import Approval
+from workbench.run_page import controls, packets
 from workbench.run_page.asking import asked_of
 from workbench.run_page.packets import packet
 from workbench.run_page.sentences import first_line
@@ -25,7 +26,35 @@ def action(view: RunView, *, forms: Mapping[str, Mapping[str, Any]] | None = Non
     mine = [one for one in asked_of(view) if one.may_decide]
     if mine:
         return {"kind": "decide", "packets": [packet(view, one, form=given.get(str(one.approval.pk))) for one in mine]}
-    return _diagnosis(view)
+    return _drift(view) or _diagnosis(view)
+
+
+def _drift(view: RunView) -> Data | None:
+    """For who can't accept changed files: what changed, and the way out without a decision."""
+    row = next((row for row in view.rows if row["state_reason"] == "workspace_drift"), None)
+    if row is None or row["state"] != "awaiting_approval" or view.run.control == "cancel":
+        return None
+    approval = Approval.objects.filter(subject=f"step:{row['id']}", state="pending").first()
+    drift = approval.facts.get("drift", {}) if approval else {}
+    name, url = view.name(row["key"]), view.step_url(row["key"], panel="approval")
+    restore = {"label": "Restore the files", "icon": "arrow-back-up"}
+    again = {"label": "Look again", "icon": "refresh"}
+    retry, resume = (
+        view.part("run-action", "retry-step", step_key=row["key"], restore=1), view.part("run-action", "resume"),
+    )  # fmt: skip
+    proposals = [{**restore, "url": retry, "sheet": True}, {**again, "url": resume, "sheet": True}]
+    return {
+        "kind": "diagnosis",
+        "tone": "warn",
+        "title": f"Files changed before “{name}”, and not by the run",
+        "step": {"key": row["key"], "name": name, "url": url},
+        "first_error": {"text": drift.get("problem") or packets.changed_files(drift), "url": ""},
+        "consequences": [],
+        "seen_before": None,
+        "proposals": _proposals(proposals) if view.may_launch else [],
+        "safe": "Nothing starts on them. An approver can accept them; or restore what the last step left, which "
+        "throws the changes away; or put them back by hand and look again.",
+    }
 
 
 def _diagnosis(view: RunView) -> Data | None:

@@ -82,6 +82,8 @@ def standing(actor: Actor | None, approval: Approval, launcher: int) -> tuple[bo
 def _own(actor: Actor, approval: Approval, launcher: int) -> str:
     if actor.user_id == launcher:
         return "You launched this run, so you cannot decide."
+    if approval.kind == "replan" and actor.user_id == approval.requested_by_id:
+        return "You asked for this replan, so you cannot decide."
     if approval.kind == "skip" and actor.user_id == approval.requested_by_id:
         return "You asked for this skip, so you cannot decide."
     return "You edited this plan, so you cannot decide."

@@ -66,7 +66,7 @@ def _button(view: RunView, name: str, button: Button, *, step: str, enabled: boo
         "label": button.label,
         "icon": button.icon,
         "tone": button.tone,
-        "url": view.part("run-action", name, **query),
+        "url": view.part("replan") if name == "replan" else view.part("run-action", name, **query),
         "sheet": name != "replan",
         "enabled": enabled,
         "reason": reason.rstrip("."),

@@ -39,6 +39,7 @@ def identity(view: RunView) -> Data:
             "created_by": run.created_by.get_username(),
             "created_at": run.created_at,
             "documents": _documents(view),
+            "is_plain_folder": run.workspace_kind == "folder",
             "simulated": any(d.get("provider") == "simulated" for d in view.plan.definitions),
             "last_sequence_no": run.last_sequence_no,
         },

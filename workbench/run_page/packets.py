@@ -10,18 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration import boundary
-from orchestration.models import Artifact, Event, ExecutionRun, StepRun
+from orchestration.models import Artifact, Event, ExecutionRun, StepRun, WorkflowVersion
 from orchestration.reading.approvals import decisions_of
 from orchestration.reading.plain import reasons
 from policy.models import Approval
 from policy.models.approvals import ApprovalKind
 from policy.step_facts import runs_code
+from workbench.plan_diff import diff_of
 from workbench.run_page import checks
 from workbench.run_page.asking import Asked, asked
 from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
 RISKY = ("high", "critical")
+LONGEST_DIFF = 20_000
 CODE = ("command", "prompt", "system", "env", "checks", "tools")
 LABELS = {
     "command": "Command",
@@ -30,6 +32,7 @@ LABELS = {
     "instructions": "What to look at",
     "cwd": "Folder",
     "env": "Environment",
+    "env_profile": "Environment profile",
     "secrets": "Secrets it is given",
     "provider": "Provider",
     "model": "Model",
@@ -58,8 +61,8 @@ def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) 
     return {
         "id": str(approval.pk),
         "step": {"key": one.key, "name": one.name, "url": view.step_url(one.key, panel="approval")},
-        "title": f"Skip {one.name}" if approval.kind == ApprovalKind.SKIP else one.name,
-        "kind_label": KINDS.get(ApprovalKind(approval.kind), approval.get_kind_display()),
+        "title": title(approval, one.name),
+        "kind_label": kind_label(approval),
         "state": approval.state,
         "risk": approval.risk,
         "level": approval.level,
@@ -92,12 +95,30 @@ def packets_of_step(view: RunView, row: Data) -> list[Data]:
     return [packet(view, asked(view, approval, row["key"])) for approval in found.order_by("-requested_at")[:10]]
 
 
+def title(approval: Approval, name: str) -> str:
+    if "drift" in approval.facts:
+        return f"Changed files before {name}"
+    if approval.kind == ApprovalKind.REPLAN:
+        return "Replan the run"
+    return f"Skip {name}" if approval.kind == ApprovalKind.SKIP else name
+
+
+def kind_label(approval: Approval) -> str:
+    if "drift" in approval.facts:
+        return "Files changed, and not by the run"
+    return KINDS.get(ApprovalKind(approval.kind), approval.get_kind_display())
+
+
 def what(approval: Approval) -> list[Data]:
     """The facts under the digest that a person can judge; the rest is in the step's definition."""
     if skip := approval.facts.get("skip"):
         return _skip(skip)
     if call := approval.facts.get("call"):
         return _call(call)
+    if drift := approval.facts.get("drift"):
+        return _drift(drift)
+    if replan := approval.facts.get("replan"):
+        return _replan(approval, replan)
     step = approval.facts.get("step", {})
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
     shown = [
@@ -119,6 +140,38 @@ def _call(call: Mapping[str, Any]) -> list[Data]:
     made = [{"label": "Tool", "value": str(call.get("name")), "code": True}]
     arguments = dict(call.get("arguments") or {})
     return made + [{"label": name, "value": str(value), "code": True} for name, value in arguments.items()]
+
+
+def _replan(approval: Approval, replan: Mapping[str, Any]) -> list[Data]:
+    """The reason, and the difference to the plan that the run had when this was asked."""
+    before = WorkflowVersion.objects.filter(digest=approval.facts["plan"], workflow__runs=approval.facts["run"]).first()
+    plan = before.plan if before else {"steps": []}
+    diff = diff_of(plan, {**plan, "steps": replan["steps"]})
+    lines = "\n".join(line["text"] for file in diff["files"] for line in file["lines"])
+    return [
+        {"label": "Reason", "value": replan["reason"], "code": False},
+        {"label": "What changes in the plan", "value": lines[:LONGEST_DIFF], "code": True},
+    ]
+
+
+def _drift(drift: Mapping[str, Any]) -> list[Data]:
+    before, found = drift["before"], drift["found"]
+    moved = before["head"] != found["head"]
+    shown = {
+        "Changed files": changed_files(drift),
+        "Problem": drift["problem"],
+        "Commit checked out": f"{before['head'][:12]} → {found['head'][:12]}" if moved and not drift["problem"] else "",
+        "What changed": drift.get("patch", ""),
+    }
+    return [{"label": label, "value": value, "code": True} for label, value in shown.items() if value]
+
+
+def changed_files(drift: Mapping[str, Any]) -> str:
+    """One to a line, shortened."""
+    files = drift.get("files", ())
+    lines = [f"{file['change']:8} {file['path']}" for file in files]
+    more = int(drift.get("count", 0)) - len(files)
+    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _skip(skip: Mapping[str, Any]) -> list[Data]:
@@ -217,6 +270,18 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
         return {
             "on_approve": "The step is skipped, and what waits for it goes on.",
             "on_reject": "The step counts as failed; it can be retried.",
+        }
+    if drift := approval.facts.get("drift"):
+        return {
+            "on_approve": "Not possible: there are no files to accept. Retry the step and restore the workspace."
+            if drift["problem"]
+            else "The run goes on with the files as they are now. What was approved on the old ones is asked again.",
+            "on_reject": "The step counts as failed; a retry can restore the workspace first.",
+        }
+    if approval.kind == ApprovalKind.REPLAN:
+        return {
+            "on_approve": "What has not started is replaced by the new plan, whose own gates are asked then.",
+            "on_reject": "The plan stays as it is, and its gates are asked afresh.",
         }
     after = [view.plan.keys[place] for place in view.plan.graph.dependants[view.plan.place[one.key]]]
     names = ", ".join(f"“{view.name(key)}”" for key in after[:3]) + (f" and {len(after) - 3} more" if after[3:] else "")

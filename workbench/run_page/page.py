@@ -111,6 +111,7 @@ def footer(view: RunView) -> Data:
             {"label": "Run", "value": str(run.pk)},
             {"label": "Plan", "value": run.version.digest[:16]},
             *([{"label": "Branch", "value": run.branch}] if run.branch else []),
+            *([{"label": "Plain folder", "value": run.workspace_path}] if run.workspace_kind == "folder" else []),
             *([{"label": "Base", "value": run.base_commit[:12]}] if run.base_commit else []),
             *([{"label": "Sandbox", "value": ", ".join(boundaries)}] if boundaries else []),
         ],

@@ -55,10 +55,15 @@ def _blocked(view: RunView) -> str:
     also = (
         f" {more} more step{'s' if more > 1 else ''} wait{'' if more > 1 else 's'} for decisions." if more > 0 else ""
     )
-    return " ".join(part for part in (f"{_wish(first)}.", first.standing) if part) + also
+    restore = " Retry it to restore them." if "drift" in first.approval.facts else ""
+    return " ".join(part for part in (f"{_wish(first)}.{restore}", first.standing) if part) + also
 
 
 def _wish(asked: Asked) -> str:
+    if "drift" in asked.approval.facts:
+        return f"files changed behind the run's back. “{asked.name}” waits until {asked.deciders} accept them"
+    if asked.approval.kind == "replan":
+        return f"a replan that weakens a guard waits for an approval by {asked.deciders}"
     subject = f"the skip of “{asked.name}”" if asked.approval.kind == "skip" else f"“{asked.name}”"
     if asked.approval.quorum == 1:
         return f"{subject} waits for an approval by {asked.deciders}"

@@ -74,7 +74,7 @@ class RunView:
     def chosen(self) -> Data | None:
         return self.by_key.get(self.asked.get("step", ""))
 
-    @property
+    @cached_property
     def url(self) -> str:
         return reverse("run", args=[self.run.project.slug, self.run.number])
 

@@ -3,6 +3,7 @@
 Templates call the tags; the words are the models' own labels. Knows nothing of requests.
 """
 
+import functools
 from typing import NamedTuple
 
 from django import template
@@ -127,6 +128,7 @@ def label(noun: str, state: str) -> str:
 
 
 @register.simple_tag
+@functools.lru_cache(maxsize=1024)
 def pill(noun: str, state: str) -> SafeString:
     """Icon and word on a soft ground."""
     tone, name = look(noun, state)
@@ -140,6 +142,7 @@ def pill(noun: str, state: str) -> SafeString:
 
 
 @register.simple_tag
+@functools.lru_cache(maxsize=1024)
 def mark(noun: str, state: str) -> SafeString:
     """The icon alone, for dense lists; its word is there for screen readers and on hover."""
     tone, name = look(noun, state)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from orchestration import features
 from orchestration.engine.errors import EngineError
 from orchestration.reading import finding
-from policy import access, members, secrets
+from policy import access, members, profiles, secrets
 from policy import projects as project_changes
 from policy.access import Permission
 from policy.actors import Actor
@@ -23,7 +23,7 @@ from policy.errors import Invalid, PolicyError
 from policy.models import Membership, Project
 from policy.models.access import Role
 from workbench import project_parts
-from workbench.forms import FeatureForm, MemberForm, SecretForm
+from workbench.forms import FeatureForm, MemberForm, ProfileForm, SecretForm
 from workbench.project_rows import project_rows
 from workbench.views.asking import actor_of, go, page, posted, show
 
@@ -33,6 +33,7 @@ TABS = (
     ("members", "Members"),
     ("providers", "Providers"),
     ("secrets", "Secrets"),
+    ("environments", "Environments"),
     ("rules", "Rules"),
     ("health", "Health"),
 )
@@ -129,6 +130,33 @@ def secret_removal(request: HttpRequest, slug: str, name: str) -> HttpResponseBa
     secrets.remove_secret(place.project, name, place.by)
     messages.success(request, f"The secret {name} is removed.")
     return go(request, place.url("project-secrets"))
+
+
+@page("GET", "POST")
+def project_environments(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Profiles: the form makes one or replaces one; `?profile=` fills it with what is there."""
+    place = place_of(request, slug)
+    form = ProfileForm(
+        posted(request), initial=project_parts.profile_now(place.project, request.GET.get("profile", ""))
+    )
+    if request.method == "POST" and form.is_valid() and _did(form, "name", lambda: _set_profile(place, form)):
+        messages.success(request, f"The profile {form.cleaned_data['name']} is stored.")
+        return go(request, place.url("project-environments"))
+    parts = {**project_parts.environments(place.project), "form": form}
+    return _tab(request, place, "environments", parts, status=422 if form.errors else 200)
+
+
+def _set_profile(place: Place, form: ProfileForm) -> None:
+    given = form.cleaned_data
+    profiles.set_profile(place.project, given["name"], env=given["env"], secrets=given["secrets"], by=place.by)
+
+
+@page("POST")
+def environment_removal(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
+    place = place_of(request, slug)
+    profiles.remove_profile(place.project, name, place.by)
+    messages.success(request, f"The profile {name} is removed.")
+    return go(request, place.url("project-environments"))
 
 
 @page()

@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
-from orchestration import reports
-from workbench import report_files, report_page
+from orchestration import report_files, reports
+from workbench import report_page
 from workbench.run_page.view import RunView
 from workbench.views.asking import page, show
 from workbench.views.runs import view_of

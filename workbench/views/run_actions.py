@@ -17,22 +17,19 @@ from django.template.loader import render_to_string
 
 from orchestration.api import idempotency
 from orchestration.api.rendering import Answer
-from orchestration.engine import controlling, door, replanning
+from orchestration.engine import controlling, door
 from orchestration.engine.errors import EngineError, NotFound, WrongState
-from orchestration.models import WorkflowVersion
-from orchestration.plan_text import write_yaml
 from orchestration.reading import impacts
-from orchestration.schema import InvalidPlan
 from policy import access
 from policy.errors import PolicyError
 from workbench import fragments
 from workbench.middleware import problem_of, status_of
-from workbench.run_forms import OutputsForm, ReasonForm, ReplanForm, ResolveForm
+from workbench.run_forms import OutputsForm, ReasonForm, ResolveForm, RetryForm
 from workbench.run_page.view import Data, RunView, open_view
 from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
 from workbench.views.runs import view_of
 
-WITH_SHEET = ("retry-step", "skip-step", "resume", "replan", "cancel")
+WITH_SHEET = ("retry-step", "skip-step", "resume", "cancel")
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,6 @@ class Deed:
     sentence: str = ""
 
 
-def _replan(run_id: uuid.UUID, *, steps: list[Any], **more: Any) -> Any:
-    return replanning.replan_run(run_id, steps, **more)
-
-
 DEEDS = {
     "pause": Deed(
         "Pause the run", "Pause", "The run is paused; what is executing may finish.", controlling.pause_run,
@@ -67,7 +60,7 @@ DEEDS = {
         sentence="Work that is executing is ended, with all its processes. This can't be taken back.",
     ),
     "retry-step": Deed(
-        "Retry “{name}”", "Retry", "{name} is tried again.", controlling.retry_step, of_step=True,
+        "Retry “{name}”", "Retry", "{name} is tried again.", controlling.retry_step, RetryForm, of_step=True,
     ),
     "skip-step": Deed(
         "Skip “{name}”", "Skip", "The skip of {name} is asked or done.", controlling.skip_step, OutputsForm,
@@ -80,10 +73,6 @@ DEEDS = {
         of_step=True,
         sentence="Look at what the step did before its worker was lost, then say how it ended.",
     ),
-    "replan": Deed(
-        "Replan the run", "Replan", "The run has a new plan.", _replan, ReplanForm,
-        sentence="What has started is kept as it is; the rest is replaced and becomes the next version of the plan.",
-    ),
 }  # fmt: skip
 
 
@@ -95,7 +84,9 @@ def run_action(request: HttpRequest, slug: str, number: int, action: str) -> Htt
     deed, key = DEEDS[action], _step_key(request, view, DEEDS[action])
     if request.method == "POST":
         return _act(request, view, action, deed, key)
-    return _sheet(request, view, action, key, _form(view, deed, key))
+    form = _form(view, deed, key)
+    form.initial.setdefault("restore_workspace", bool(request.GET.get("restore")))
+    return _sheet(request, view, action, key, form)
 
 
 def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
@@ -108,16 +99,13 @@ def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
 def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) -> ReasonForm:
     if issubclass(deed.form, OutputsForm):
         return deed.form(data, promised=tuple(view.definition(key).get("outputs") or ()))
-    if deed.form is ReplanForm and data is None:
-        return deed.form(initial={"steps": write_yaml({"steps": _steps_now(view)})})
-    return deed.form(data)
-
-
-def _steps_now(view: RunView) -> list[Data]:
-    """As the plan has them, without what only says that nothing is set."""
-    plan = WorkflowVersion.objects.values_list("plan", flat=True).get(pk=view.run.version_id)
-    unset: tuple[Any, ...] = (None, "", [], {}, False)
-    return [{name: value for name, value in step.items() if value not in unset} for step in plan["steps"]]
+    form = deed.form(data)
+    if deed.form is RetryForm and view.run.workspace_kind != "worktree":
+        form.fields["restore_workspace"].disabled = True
+        form.fields[
+            "restore_workspace"
+        ].help_text = "This run works in a plain folder; there is no earlier state of it."
+    return form
 
 
 def _act(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str) -> HttpResponseBase:
@@ -126,7 +114,7 @@ def _act(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str)
         return _sheet(request, view, action, key, form, status=422)
     try:
         _do_once(request, view, action, deed, key, form)
-    except (EngineError, PolicyError, InvalidPlan) as refusal:
+    except (EngineError, PolicyError) as refusal:
         status = status_of(refusal)
         if status not in (409, 422):
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import partial
 from typing import Any
 
@@ -16,16 +15,14 @@ from orchestration.models import WorkflowVersion
 from orchestration.reading import finding
 from policy.access import Permission
 from policy.errors import PolicyError
-from workbench.builder import drafts
 from workbench.builder.verdicts import gates_of_version
 from workbench.forms import LaunchForm
+from workbench.plan_diff import diff_of
 from workbench.run_rows import run_url
 from workbench.views.asking import is_fragment, page, posted, show
 from workbench.views.once import FIELD, new_key, once
 from workbench.views.plans import workflow_of
 from workbench.views.projects import Place
-
-KINDS = {"+": "added", "-": "removed", "@": "hunk"}
 
 
 @page()
@@ -123,13 +120,4 @@ def _row(place: Place, version: Any, url: str) -> dict[str, Any]:
 
 
 def _diff(before: WorkflowVersion, after: WorkflowVersion) -> dict[str, Any]:
-    old, new = (drafts.text_of(version.plan).splitlines() for version in (before, after))
-    lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]
-    shown = [{"kind": KINDS.get(line[:1], "same"), "text": line} for line in lines]
-    added, removed = (sum(line["kind"] == kind for line in shown) for kind in ("added", "removed"))
-    file = {"path": "the plan", "additions": added, "deletions": removed, "open": True, "lines": shown}
-    return {
-        "from": before.number,
-        "to": after.number,
-        "diff": {"files": [file] if shown else [], "additions": added, "deletions": removed},
-    }
+    return {"from": before.number, "to": after.number, "diff": diff_of(before.plan, after.plan)}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.management import CommandParser
+
 from orchestration.engine import controlling
 from orchestration.management.command import RunVerb
 from orchestration.models import WorkflowRun
@@ -16,5 +18,14 @@ class Command(RunVerb):
     takes_step = True
     done = "Step {step} is done again."
 
+    def add_more(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--restore-workspace",
+            action="store_true",
+            help="bring the files back first: to before its last attempt, or to what the run's last step left",
+        )
+
     def act(self, run: WorkflowRun, by: Actor, options: dict[str, Any]) -> None:
-        controlling.retry_step(run.pk, options["step"], reason=options["reason"], by=by)
+        controlling.retry_step(
+            run.pk, options["step"], reason=options["reason"], by=by, restore_workspace=options["restore_workspace"]
+        )

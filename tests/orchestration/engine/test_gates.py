@@ -10,6 +10,7 @@ from orchestration.engine import controlling, launching, recovering, replanning
 from orchestration.engine.errors import Unlaunchable, WrongState
 from orchestration.engine.finishing import Left, finish_attempt
 from orchestration.executors.base import Outcome
+from orchestration.invariants import checking
 from policy.errors import AlreadyDecided, NotAllowed, SelfApproval, StaleDigest
 from policy.models import Approval, AuditRecord, Membership
 from tests.orchestration import runs
@@ -217,6 +218,74 @@ def test_a_replan_supersedes_requests_and_whoever_replanned_can_not_decide(team:
     run = runs.settle(run)
     assert (run.state, run.generation) == ("succeeded", 2)
     assert runs.fold(run) == (run.state, runs.states(run))
+
+
+def replan(team: Team, run: runs.WorkflowRun, drawing: str, more: dict[str, dict[str, object]] | None = None) -> None:
+    steps = runs.make_plan(team, drawing, more)["steps"]
+    replanning.replan_run(run.pk, steps, reason="Another way.", by=team.actor("ada"))
+    run.refresh_from_db()
+
+
+WEAKENED = {
+    "checkpoint removed": ("a >> b", {}),
+    "checkpoint changed": ("a >> g >> b", {"g": {**GATE, "approvers": ["role:operator"]}}),
+    "step moved past it": ("a >> g, b", {"g": GATE}),
+    "another step in its place": ("a >> g, other", {"g": GATE}),
+    "a risky step brought in": ("a >> g >> b, risky", {"g": GATE, "risky": {"risk": "critical"}}),
+}
+
+
+@pytest.mark.parametrize("name", WEAKENED)
+def test_a_replan_that_weakens_a_guard_waits_for_an_elevated_approval(team: Team, name: str) -> None:
+    drawing, more = WEAKENED[name]
+    run = runs.settle(runs.launch(team, "a >> g >> b", {"g": GATE}))
+    replan(team, run, drawing, more)
+    asked = runs.step_of(run, "g").approval
+    assert asked is not None
+    assert (asked.kind, asked.level, asked.state) == ("replan", "elevated", "pending")
+    assert (run.version.number, run.state, run.state_reason) == (1, "blocked", "replan_asked")
+    with pytest.raises(SelfApproval):
+        decide_elevated(team, run, "g", by="ada")
+    decide_elevated(team, run, "g", by="grace")
+    run.refresh_from_db()
+    assert run.version.number == 2
+    assert runs.fold(run)[1] == runs.states(run)
+    assert list(checking.check(checking.Scope(run_id=run.pk))) == []
+
+
+HARMLESS = {
+    "a step more behind it": ("a >> g >> b >> c", {"g": GATE}),
+    "another step behind it": ("a >> g >> other", {"g": GATE}),
+    "a better name": ("a >> g >> b", {"g": {**GATE, "name": "Look closely"}}),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_replan_that_weakens_nothing_is_done_at_once(team: Team, name: str) -> None:
+    drawing, more = HARMLESS[name]
+    run = runs.settle(runs.launch(team, "a >> g >> b", {"g": GATE}))
+    replan(team, run, drawing, more)
+    assert run.version.number == 2
+
+
+def test_a_rejected_replan_leaves_the_plan_and_forms_the_gate_afresh(team: Team) -> None:
+    run = runs.settle(runs.launch(team, "a >> g >> b", {"g": GATE}))
+    replan(team, run, "a >> b")
+    decide_elevated(team, run, "g", by="grace", decision="reject")
+    run.refresh_from_db()
+    step = runs.step_of(run, "g")
+    assert step.approval is not None
+    assert (run.version.number, step.state, step.approval.kind) == (1, "awaiting_approval", "checkpoint")
+    runs.decide(team, run, "g", by="edsger")
+    assert runs.settle(run).state == "succeeded"
+    assert list(checking.check(checking.Scope(run_id=run.pk))) == []
+
+
+def test_a_replan_that_nobody_could_approve_is_refused(team: Team) -> None:
+    run = runs.settle(runs.launch(team, "a >> g >> b", {"g": GATE}))
+    Membership.objects.filter(project=team.project).exclude(user=team.ada).delete()
+    with pytest.raises(Unlaunchable):
+        replan(team, run, "a >> b")
 
 
 def test_a_workflow_launched_by_its_approver_leaves_the_decision_to_another(team: Team) -> None:
