@@ -22,6 +22,7 @@ from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.starting import Assignment
 from orchestration.executors.agents.host import AgentSettings, Estimate, Reservation
+from orchestration.executors.agents.state import is_open, question_of
 from orchestration.executors.base import FoundArtifact, Outcome, Permission, ToolCall
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun
@@ -36,6 +37,7 @@ class AgentHost(AttemptHost):
     def __init__(self, assignment: Assignment, owner: str) -> None:
         super().__init__(assignment, owner)
         self._last = assignment.checkpoint
+        self._handle = assignment.handle or (assignment.checkpoint or {}).get("handle")
         self._estimate: Estimate | None = None
         self._tightest: Room | None = None
         self._noticed: set[tuple[str, str]] = set()
@@ -44,6 +46,10 @@ class AgentHost(AttemptHost):
         project = Project.objects.get(pk=self.assignment.project_id)
         config = provider_settings.usable_config(project, provider)
         return AgentSettings(config, repository_instructions=project.allow_instructions)
+
+    def save_handle(self, handle: Mapping[str, Any]) -> None:
+        self._handle = handle
+        self._save(handle=storable(handle), sync_status="in_sync")
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         self._last = checkpoint
@@ -84,7 +90,7 @@ class AgentHost(AttemptHost):
         """Say which limit stopped it, and count what this attempt used: not what its step had used before."""
         total = outcome.usage or usage.of_checkpoint(self._last)
         counted = replace(outcome, usage=usage.minus(total, self.assignment.usage_before))
-        counted = replace(counted, extension=self._clean(outcome.extension))
+        counted = replace(counted, extension={**self._clean(outcome.extension), **self._left_open()})
         if (outcome.kind, outcome.reason) == ("checkpoint", "budget") and self._tightest is not None:
             return replace(counted, extension={**counted.extension, "budget": self._tightest.as_data()})
         return counted
@@ -95,6 +101,12 @@ class AgentHost(AttemptHost):
             text = json.dumps(self._clean(json.loads(artifact.path.read_text())), ensure_ascii=False, indent=1)
             artifact.path.write_text(text)
         return artifact
+
+    def _left_open(self) -> dict[str, Any]:
+        """The answer that the provider still owes this attempt, for reconciliation."""
+        if self._handle is None or not is_open(self._handle, question_of(self._last)):
+            return {}
+        return {"open_response": str(self._handle["provider_handle"].get("response_id"))}
 
     def _is_free(self, call: ToolCall) -> bool:
         """Most calls: the rules allow them and nobody was ever asked. What is said here costs no lock."""

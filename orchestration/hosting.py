@@ -32,6 +32,7 @@ class AttemptHost:
         self.assignment, self.owner = assignment, owner
         self._cancel = threading.Event()
         self._lost = threading.Event()
+        self._look = threading.Event()
         self._writer = LogWriter(
             assignment.attempt_id,
             owner,
@@ -47,10 +48,18 @@ class AttemptHost:
     def say_lost(self) -> None:
         self._lost.set()
 
+    def ask_to_look(self) -> None:
+        self._look.set()
+
     def control(self) -> str:
         if self._lost.is_set():
             raise LeaseLost
-        return "cancel" if self._cancel.is_set() else "none"
+        if self._cancel.is_set():
+            return "cancel"
+        if self._look.is_set():
+            self._look.clear()
+            return "look"
+        return "none"
 
     def log(self, stream: str, data: bytes, spool_offset: int) -> None:
         self._owned(lambda: self._writer.write(stream, data, spool_offset))

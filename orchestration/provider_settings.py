@@ -113,9 +113,14 @@ def config_of(project: Project, provider: str) -> ProviderConfig:
 def usable_config(project: Project, provider: str) -> ProviderConfig:
     """The same, if its address may be used now. Raises Invalid: a name may point elsewhere than when it was set."""
     config = config_of(project, provider)
+    check_address(config)
+    return config
+
+
+def check_address(config: ProviderConfig) -> None:
+    """Raises Invalid where it may not be sent to now. Looks the name up: that can take as long as a network may."""
     if found := _address_problems(config):
         raise Invalid(" ".join(found))
-    return config
 
 
 def keys_of(project: Project) -> dict[str, str]:

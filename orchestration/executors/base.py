@@ -121,7 +121,8 @@ class Host(Protocol):
         """Take raw output; redact, store, and remember in the same breath that `spool_offset` is reached."""
 
     def control(self) -> str:
-        """Say "none" or "cancel". Cheap: executors ask in every loop."""
+        """Say "none", "cancel", or "look": an agent's provider is further than its stream told. Cheap: executors ask
+        in every loop."""
 
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         """Durable before it returns."""

@@ -168,6 +168,10 @@ class Provider(ABC):
     def status(self, handle: Handle) -> str:
         """queued, in_progress, completed, failed, incomplete, canceled, or unknown where the provider can't tell."""
 
+    def keeps(self, handle: Handle) -> bool:
+        """Whether the provider itself keeps this turn, so that anybody who has the handle can ask about it."""
+        return False
+
     @abstractmethod
     def cancel(self, handle: Handle) -> None:
         """Stop the turn at the provider where it can be stopped; never raises for a turn that is already over."""

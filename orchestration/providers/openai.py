@@ -74,8 +74,11 @@ class OpenAIProvider(Provider):
                     raise
                 source = None
 
+    def keeps(self, handle: Handle) -> bool:
+        return bool(handle.get("background"))
+
     def status(self, handle: Handle) -> str:
-        if not handle.get("background"):
+        if not self.keeps(handle):
             return "unknown"
         try:
             state = str(self._fetch(str(handle["response_id"])).get("status"))

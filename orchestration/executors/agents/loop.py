@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from orchestration.providers import pricing
 from orchestration.providers.base import Provider, ProviderError, ToolSpec, TurnRequest, TurnResult
@@ -50,7 +52,7 @@ class Agent:
         self._granted = frozenset(self._definition.get("tools") or ())
         self._model = str(self._definition.get("model") or settings.config.model or "")
         self._turn = Turn(provider, host, watch, policy)
-        self._progress = Progress.stored(context.handle, state.turn + 1)
+        self._progress = Progress.stored(self._open_handle(), state.question)
         places = Places(context, host, watch)
         self._calls = Calls(state, self._granted, host, watch, places.of, places.clean)
 
@@ -80,8 +82,13 @@ class Agent:
 
     # the beginning
 
+    def _open_handle(self) -> Mapping[str, Any] | None:
+        """Of this attempt; or of an earlier one that ended while the provider worked, whose answer is still wanted."""
+        return self._context.handle or (self._context.checkpoint or {}).get("handle")
+
     def _open(self) -> None:
-        """The first entry of the transcript: the prompt, and documents as far as the budget allows."""
+        """The first entry of the transcript: the prompt, and documents as far as the budget allows. It is durable
+        before anything is asked, so that whoever goes on asks the same."""
         if self._state.transcript:
             return
         paths = list(self._definition.get("context") or ())
@@ -92,6 +99,7 @@ class Agent:
         if paths:
             told = {"documents": list(attached.paths), "tokens": attached.tokens, "cut": list(attached.cut)}
             self._host.emit("agent.context", told)
+        self._save()
 
     @property
     def _max_turns(self) -> int:
@@ -111,11 +119,16 @@ class Agent:
             self._host.emit("agent.notice", {"turn": number, "message": reservation.notice})
         limit = reservation.max_output_tokens or wish or None
         self._host.emit("agent.turn.started", {"turn": number, "provider": self._provider.name, "model": self._model})
-        self._progress = Progress.stored(self._context.handle, number)
-        lost = self._state.lose_answer
-        result = self._turn.ask(number, lambda tries: self._request(limit, tries), self._progress, lost)
+        self._progress = Progress.stored(self._open_handle(), self._state.question)
+        result = self._turn.ask(
+            lambda: self._state.question, lambda tries: self._request(limit, tries), self._progress, self._lose
+        )
         self._progress = Progress()
         return self._take(result, estimate.key, reservation, time.monotonic() - began)
+
+    def _lose(self) -> None:
+        self._state.lose_answer()
+        self._save()
 
     def _take(self, result: TurnResult, key: str, reservation: Reservation, seconds: float) -> Outcome | None:
         model = result.model or self._model
@@ -217,6 +230,8 @@ class Agent:
             self._provider.cancel(self._progress.handle)
         except ProviderError as error:
             self._host.emit("agent.notice", {"message": f"The provider could not be told to stop: {error.sentence}"})
+        else:
+            self._state.lose_answer()
 
     def _end(self, outcome: Outcome) -> Outcome:
         """Every ending carries usage, the transcript and what the provider said, whatever happened."""
