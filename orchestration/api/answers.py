@@ -13,6 +13,7 @@ StepStates = Literal[
 ]  # fmt: skip
 StepTypes = Literal["command", "sdk", "approval", "validation"]
 Modes = Literal["simple", "orchestration"]
+SyncStates = Literal["in_sync", "stale", "error"]
 ApprovalStates = Literal["pending", "approved", "rejected", "expired", "revoked", "superseded", "consumed"]
 ApprovalKinds = Literal["checkpoint", "policy", "skip", "override", "replan", "budget"]
 Verdicts = Literal["allow", "require_approval", "require_elevated_approval", "deny"]
@@ -188,6 +189,9 @@ class Step(Answered):
     usage: Usage
     execution_run_id: str | None
     provider: str | None
+    sync_status: SyncStates | None
+    sync_error: str
+    last_reconciled_at: Moment | None
     approval: Approval | None
     approvals: list[Approval]
 
@@ -290,6 +294,20 @@ class Capabilities(Answered):
     cancel: bool
     resume: bool
     artifacts: bool
+    background: bool
+    structured_output: bool
+    tools: bool
+
+
+class ProviderSettings(Answered):
+    """What counts in one project: its own settings, completed by the server's."""
+
+    source: Literal["project", "environment", "built in"]
+    base_url: str
+    model: str
+    key: Annotated[str, Field(description="Masked.")]
+    foreground: bool
+    problems: list[str]
 
 
 class Provider(Answered):
@@ -298,6 +316,7 @@ class Provider(Answered):
     configured: bool
     simulated: bool
     capabilities: Capabilities
+    settings: Annotated[ProviderSettings | None, Field(description="Where a project was named.")]
 
 
 class Project(Answered):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,19 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from pytest_django import Settings
 
 from orchestration import provider_settings, reconciliation
 from orchestration.agent_hosting import AgentHost
+from orchestration.api import answers
 from orchestration.engine import controlling, reconciling, starting
 from orchestration.engine.image import images
 from orchestration.models import ExecutionRun, WorkflowRun
+from orchestration.pool import Pool
 from orchestration.reconciliation import Reconciliation, Standing
 from orchestration.worker import perform
 from policy.models import AuditRecord
+from tests.api.people import problem_of, with_token
+from tests.factories import UserFactory
 from tests.orchestration import runs
 from tests.orchestration.providers.plays import FakeOpenAI, say
 from tests.orchestration.runs import Team
+from tests.workbench.pages import signed_in, text_of, url
 
 pytestmark = pytest.mark.django_db
 KEY = "sk-test-0123456789abcdef"
@@ -182,6 +190,18 @@ def test_a_silent_stream_of_an_answer_that_is_done_is_out_of_step(team: Team, se
     assert newest(run).sync_status == "in_sync"
 
 
+def test_the_heart_of_a_worker_tells_its_agent_to_look(team: Team, server: FakeOpenAI) -> None:
+    pool = Pool(1)
+    assignment = starting.start_step(launch(team).pk, owner=pool.owner)
+    assert assignment is not None
+    host = pool._hosts[assignment.attempt_id] = AgentHost(assignment, pool.owner)
+    pool._beat()
+    assert host.control() == "none"
+    ExecutionRun.objects.update(sync_status="stale")
+    pool._beat()
+    assert [host.control(), host.control()] == ["look", "none"]
+
+
 def open_handle(host: AgentHost) -> None:
     answer = {"provider": "openai", "response_id": "resp_1", "background": True}
     host.save_handle({"turn": 1, "asks": 0, "phase": "streaming", "provider_handle": answer})
@@ -230,3 +250,66 @@ def test_pauses_grow_with_each_failure_and_are_bounded() -> None:
     assert max(pauses) == 900
     standing.heard(ProviderError("rate_limit", "Slow down.", retry_after=86_400))
     assert standing.not_before - time.monotonic() < 901
+
+
+# how people see it
+
+
+def test_the_api_asks_and_shows_how_the_step_stands(team: Team, server: FakeOpenAI) -> None:
+    run = work(launch(team), Mortal)
+    assert step_told(with_token(team.linus).get(f"/workflow-runs/{run.pk}"))["sync_status"] == "stale"
+    answer = with_token(team.ada).post(f"/runs/{run.pk}/reconcile")
+    assert answer.status_code == 200
+    step = step_told(answer)
+    assert (step["sync_status"], step["sync_error"]) == ("in_sync", "")
+    assert step["last_reconciled_at"].endswith("Z")
+    assert step_told(with_token(team.ada).post(f"/workflow-runs/{run.pk}/reconcile", {})) == step
+
+
+def test_who_only_looks_may_not_have_providers_asked(team: Team, server: FakeOpenAI) -> None:
+    run = work(launch(team), Mortal)
+    before = len(server.asked)
+    problem_of(with_token(team.linus).post(f"/workflow-runs/{run.pk}/reconcile"), 403)
+    problem_of(with_token(UserFactory()).post(f"/runs/{run.pk}/reconcile"), 404)
+    problem_of(with_token(team.ada).post(f"/workflow-runs/{run.pk}/reconcile", {"reason": 1}), 422)
+    assert len(server.asked) == before
+
+
+def test_a_repeat_with_one_key_gets_the_first_answer(team: Team, server: FakeOpenAI) -> None:
+    run = work(launch(team), Mortal)
+    ada = with_token(team.ada)
+    first = ada.post(f"/runs/{run.pk}/reconcile", Idempotency_Key="k")
+    assert ada.post(f"/runs/{run.pk}/reconcile", Idempotency_Key="k").json() == first.json()
+
+
+def test_a_step_without_an_agent_stands_to_nobody(team: Team) -> None:
+    run = runs.settle(runs.launch(team, "a"))
+    step = step_told(with_token(team.linus).get(f"/workflow-runs/{run.pk}"))
+    assert (step["sync_status"], step["last_reconciled_at"]) == (None, None)
+
+
+def test_the_run_page_shows_a_late_answer_as_evidence_and_as_text(team: Team, server: FakeOpenAI) -> None:
+    server.turns = [say("<b>All</b> the words.")]
+    run = work(launch(team), Mortal)
+    look(run)
+    page = signed_in(team.linus).get(url(run, "?step=a&panel=attempts"))
+    assert "In sync with the provider" in text_of(page)
+    assert "&lt;b&gt;All&lt;/b&gt; the words." in page.content.decode()
+    events = text_of(signed_in(team.linus).get(url(run, "?tab=events")))
+    assert "its provider was asked how it stands: completed" in events
+
+
+def test_the_command_asks_and_says_how_each_answer_stands(team: Team, server: FakeOpenAI) -> None:
+    run = work(launch(team), Mortal)
+    out = io.StringIO()
+    call_command("reconcile", "--json", stdout=out)
+    [line] = json.loads(out.getvalue())["providers"]
+    assert (line["run"], line["step_key"], line["sync_status"]) == (str(run.pk), "a", "in_sync")
+    assert line["last_reconciled_at"]
+
+
+def step_told(answer: Any) -> dict[str, Any]:
+    told = answer.json()
+    answers.Run.model_validate(told)
+    [step] = told["steps"]
+    return dict(step)

@@ -190,6 +190,22 @@ def _attempt(view: RunView, row: Data, one: ExecutionRun) -> Data:
         "cost_usd": used["cost_usd"],
         "log_url": view.address(step=row["key"], panel="log", attempt=one.number, line=None),
         "digest": one.digest,
+        "sync": sync_of(one),
+    }
+
+
+def sync_of(one: ExecutionRun) -> Data | None:
+    """How an agent's attempt stands to its provider; None where nothing outside is to be asked."""
+    if not one.provider or (one.sync_status == "in_sync" and one.last_reconciled_at is None):
+        return None
+    evidence = one.extension.get("at_provider") or {}
+    return {
+        "status": one.sync_status,
+        "error": one.sync_error,
+        "at": one.last_reconciled_at,
+        "evidence": str(evidence.get("status", "")).replace("_", " "),
+        "was_stopped": bool(evidence.get("was_stopped")),
+        "text": str(evidence.get("text", "")),
     }
 
 
