@@ -109,6 +109,7 @@ class TurnResult:
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     response_id: str = ""
+    is_kept: bool = True  # the provider keeps it, so that a later turn may refer to it
     error: str = ""
     retryable: bool = False
     extension: Mapping[str, Any] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
         request_id: str = "",
+        about: str = "",
     ) -> None:
         super().__init__(sentence)
         self.kind = kind
@@ -138,6 +140,7 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.status = status
         self.request_id = request_id
+        self.about = about  # the provider's own names for it: code and parameter
 
 
 class Provider(ABC):
