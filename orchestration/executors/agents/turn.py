@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestration.providers.base import Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
+from orchestration.providers.pace import PACE
 from orchestration.providers.retry import RetryPolicy
 
 from ..base import Host
@@ -87,12 +88,19 @@ class Turn:
             lost()
         if enough or not (error.retryable or gone):
             raise error
-        wait = self._policy.wait(progress.tries, error.retry_after, random.random())  # noqa: S311 - jitter
+        wait = self._pause(progress, error)
         if wait >= self._watch.left:
             raise error
         told = {"turn": number, "tries": progress.tries, "wait_seconds": round(wait, 1), "reason": error.sentence}
         self._host.emit("agent.retry", {**told, "kind": error.kind})
         self._watch.sleep(wait)
+
+    def _pause(self, progress: Progress, error: ProviderError) -> float:
+        """Seconds until it is this agent's turn to ask again; others may wait for the same server."""
+        wait = self._policy.wait(progress.tries, error.retry_after, random.random())  # noqa: S311 - jitter
+        config = self._provider.config
+        place: Hashable = (config.base_url, config.api_key) if config.base_url else self._provider
+        return PACE.wait(place, wait, self._policy.base_seconds)
 
     def _once(self, question: Question, request: Callable[[int], TurnRequest], progress: Progress) -> TurnResult:
         live = LiveText(self._host, progress.log_offset if progress.handle else None)

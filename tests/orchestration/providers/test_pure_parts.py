@@ -19,6 +19,7 @@ from orchestration.providers import pricing
 from orchestration.providers.base import ToolRequest, TurnResult, Usage
 from orchestration.providers.config import ProviderConfig, address_problems, from_environment, resolve_config
 from orchestration.providers.faults import clean
+from orchestration.providers.pace import Pace
 from orchestration.providers.retry import RetryPolicy, parse_retry_after
 from orchestration.providers.script import example_value, parse_script
 
@@ -217,3 +218,10 @@ def test_an_example_fits_its_schema() -> None:
 )
 def test_what_is_wrong_with_a_step_is_said_before_it_runs(definition: dict[str, object], words: str) -> None:
     assert words in " ".join(AgentExecutor().validate_config(definition))
+
+
+def test_agents_that_fail_together_come_back_one_after_the_other() -> None:
+    pace = Pace(clock=lambda: 100.0)
+    waits = [pace.wait("one project's provider", 1.0, 1.0) for _ in range(50)]
+    assert waits == [float(number) for number in range(1, 51)]
+    assert pace.wait("another's", 1.0, 1.0) == 1.0
