@@ -101,6 +101,15 @@ def snapshot(worktree: RunWorktree, *, message: str = "Snapshot") -> Snapshot:
         return taken
 
 
+def tree_now(worktree: RunWorktree) -> str:
+    """The tree as it is now, without a commit: for whoever only looks while a step works."""
+    if not worktree.path.is_dir():
+        raise WorkspaceError(f"The workspace {str(worktree.path)!r} is not there any more.")
+    with _locked(worktree.store / "lock"):
+        _stage(worktree)
+        return _git(worktree, "write-tree", "--missing-ok").decode().strip()
+
+
 def diff(worktree: RunWorktree, before: str, after: str) -> Diff:
     """Between two trees or commits, as a patch that is cut visibly when it is too long."""
     if before == after:

@@ -13,6 +13,7 @@ StepStates = Literal[
 ]  # fmt: skip
 StepTypes = Literal["command", "sdk", "approval", "validation"]
 Modes = Literal["simple", "orchestration"]
+LogStreams = Literal["stdout", "stderr", "note", "agent"]
 SyncStates = Literal["in_sync", "stale", "error"]
 ApprovalStates = Literal["pending", "approved", "rejected", "expired", "revoked", "superseded", "consumed"]
 ApprovalKinds = Literal["checkpoint", "policy", "skip", "override", "replan", "budget"]
@@ -279,7 +280,7 @@ class Events(Answered):
 class LogPart(Answered):
     attempt: int
     offset: int
-    stream: Literal["stdout", "stderr", "note"]
+    stream: LogStreams
     text: str
     at: Moment
 

@@ -13,6 +13,7 @@ from orchestration.reading.plain import policy, usage
 from workbench.run_page import agent, log, packets, patches
 from workbench.run_page.controls import step_controls
 from workbench.run_page.steps import step_row
+from workbench.run_page.sync import sync_of
 from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
@@ -102,7 +103,7 @@ def _log(view: RunView, row: Data) -> Data:
 
 
 def _agent(view: RunView, row: Data) -> Data:
-    return {"turns": agent.turns(view, row)}
+    return {"agent": agent.work(view, row)}
 
 
 def _io(view: RunView, row: Data) -> Data:
@@ -144,6 +145,9 @@ def _pairs(values: Data) -> list[Data]:
 
 
 def _diff(view: RunView, row: Data) -> Data:
+    attempt = ExecutionRun.objects.filter(pk=row["execution_run_id"]).select_related("run").first()
+    if found_so_far := patches.so_far(attempt):
+        return {"diff": found_so_far}
     found = Artifact.objects.filter(step_run=row["id"], kind="diff").order_by("-created_at").first()
     return {"diff": patches.diff_of(found, content_url(found.pk) if found else "")}
 
@@ -191,21 +195,6 @@ def _attempt(view: RunView, row: Data, one: ExecutionRun) -> Data:
         "log_url": view.address(step=row["key"], panel="log", attempt=one.number, line=None),
         "digest": one.digest,
         "sync": sync_of(one),
-    }
-
-
-def sync_of(one: ExecutionRun) -> Data | None:
-    """How an agent's attempt stands to its provider; None where nothing outside is to be asked."""
-    if not one.provider or (one.sync_status == "in_sync" and one.last_reconciled_at is None):
-        return None
-    evidence = one.extension.get("at_provider") or {}
-    return {
-        "status": one.sync_status,
-        "error": one.sync_error,
-        "at": one.last_reconciled_at,
-        "evidence": str(evidence.get("status", "")).replace("_", " "),
-        "was_stopped": bool(evidence.get("was_stopped")),
-        "text": str(evidence.get("text", "")),
     }
 
 

@@ -140,12 +140,20 @@ def test_somebody_elses_words_are_one_short_line_without_the_key() -> None:
 
 
 def test_documents_are_attached_whole_cut_at_a_line_or_named() -> None:
-    documents = [Document("a.md", "short"), Document("b.md", "a line of text\n" * 500), Document("c.md", "late " * 100)]
+    documents = [Document("a.md", "short"), Document("b.md", "a line of text\n" * 500)]
+    documents += [Document("c.md", "late " * 100), Document("d.md", "late " * 100)]
     attached = assemble(documents, 1000)
     assert '<document path="a.md">' in attached.text
     assert attached.tokens <= 1000
     assert attached.cut[0].startswith("b.md was cut after line ")
-    assert attached.cut[1].startswith("c.md was left out")
+    assert attached.cut[1].startswith("c.md was cut in line 1 of 1")
+    assert attached.cut[2].startswith("d.md was left out")
+
+
+def test_of_a_document_that_is_one_long_line_the_beginning_is_attached() -> None:
+    attached = assemble([Document("a.md", "# Title\n" + "Wörter " * 30_000)], 1000)
+    assert 900 < attached.tokens <= 1000
+    assert attached.cut == ("a.md was cut in line 2 of 2; about 1 % of it is attached.",)
 
 
 @given(st.lists(st.text(max_size=2000), max_size=8), st.integers(0, 2000))
