@@ -74,8 +74,9 @@ class AttemptHost:
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         self._save(handle=storable(handle))
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        self._save(checkpoint=redact_data(storable(checkpoint), self._hidden))
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
+        both = {} if handle is None else {"handle": storable(handle)}
+        self._save(checkpoint=redact_data(storable(checkpoint), self._hidden), **both)
 
     def emit(self, kind: str, data: Mapping[str, Any]) -> None:
         clean = redact_data(storable(data), self._hidden)

@@ -127,8 +127,8 @@ class Host(Protocol):
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         """Durable before it returns."""
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Durable before it returns."""
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
+        """Durable before it returns; with a handle both or none."""
 
     def permit(self, call: ToolCall) -> Permission:
         """Ask policy about an agent's tool call."""

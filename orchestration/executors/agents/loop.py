@@ -123,10 +123,21 @@ class Agent:
         self._host.emit("agent.turn.started", {"turn": number, "provider": self._provider.name, "model": self._model})
         self._progress = Progress.stored(self._open_handle(), self._state.question)
         result = self._turn.ask(
-            lambda: self._state.question, lambda tries: self._request(limit, tries), self._progress, self._lose
+            lambda: self._state.question,
+            lambda tries: self._request(limit, tries),
+            self._progress,
+            self._lose,
+            self._save_asked,
         )
         self._progress = Progress()
         return self._take(result, estimate.key, reservation, time.monotonic() - began)
+
+    def _save_asked(self, handle: Mapping[str, Any]) -> None:
+        """The provider has named its answer. What it was asked with must be known to whoever takes that up."""
+        if self._calls.has_unsaved:
+            self._save(handle)
+        else:
+            self._host.save_handle(handle)
 
     def _lose(self) -> None:
         self._state.lose_answer()
@@ -142,8 +153,9 @@ class Agent:
             self._save()
             return ending.out_of_budget("The answer was cut because the rest of the budget was used up.")
         self._state.add_turn(result, usd, self._context.token)
-        self._save()
         self._tell(result, model, usd, seconds)
+        if not self._state.calls:
+            self._save()  # else its calls are made durable first thing, and the turn with them
         return None
 
     def _tell(self, result: TurnResult, model: str, usd: Decimal | None, seconds: float) -> None:
@@ -255,9 +267,10 @@ class Agent:
             self._state.withdraw()
         self._state.turns_before = self._state.turn
 
-    def _save(self) -> None:
+    def _save(self, handle: Mapping[str, Any] | None = None) -> None:
         self._state.spent_seconds = self._watch.spent
-        self._host.save_checkpoint(self._state.to_json())
+        self._calls.has_unsaved = False
+        self._host.save_checkpoint(self._state.to_json(), handle)
 
 
 def _cut(text: str) -> str:

@@ -57,9 +57,11 @@ class Turn:
         request: Callable[[int], TurnRequest],
         progress: Progress,
         lost: Callable[[], None],
+        save: Callable[[Mapping[str, Any]], None],
     ) -> TurnResult:
         """The whole answer. `request(tries)` builds what is sent; `lost` hears of answers given up: the next question
-        is another one."""
+        is another one. `save` makes a new handle durable, and with it what the question was asked with."""
+        self._save_asked = save
         while True:
             before = progress.cursor
             try:
@@ -104,9 +106,7 @@ class Turn:
 
     def _once(self, question: Question, request: Callable[[int], TurnRequest], progress: Progress) -> TurnResult:
         live = LiveText(self._host, progress.log_offset if progress.handle else None)
-        if progress.handle is None:
-            self._host.save_handle({**question.as_data(), "phase": "asking"})
-        else:
+        if progress.handle is not None:
             self._save(question, progress, live)
         pump = Pump(self._provider, request(progress.tries), progress.handle, progress.cursor)
         pump.begin()
@@ -132,7 +132,7 @@ class Turn:
                 self._take(question, item, progress, live)
             elif item is not None:
                 progress.handle = item
-                self._save(question, progress, live)
+                self._save_asked(self._stored(question, progress, live))
                 pump.go_on()
 
     def _take(self, question: Question, event: ProviderEvent, progress: Progress, live: LiveText) -> None:
@@ -146,7 +146,10 @@ class Turn:
             self._save(question, progress, live)
 
     def _save(self, question: Question, progress: Progress, live: LiveText) -> None:
+        self._host.save_handle(self._stored(question, progress, live))
+
+    def _stored(self, question: Question, progress: Progress, live: LiveText) -> dict[str, Any]:
         progress.log_offset = live.offset
         self._saved_at = time.monotonic()
         stored = {"cursor": progress.cursor, "log_offset": progress.log_offset, "provider_handle": progress.handle}
-        self._host.save_handle({**question.as_data(), "phase": "streaming", **stored})
+        return {**question.as_data(), "phase": "streaming", **stored}
