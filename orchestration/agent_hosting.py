@@ -91,10 +91,6 @@ class AgentHost(AttemptHost):
         self._writer.stage(stream, data, spool_offset)
         self._outbox.begin()
 
-    def log_offset(self) -> int:
-        self._deliver()
-        return super().log_offset()
-
     def finish_log(self) -> None:
         self._deliver()
         super().finish_log()
