@@ -181,7 +181,7 @@ class AgentHost(AttemptHost):
         for kind, data in self._outbox.events:
             change.event(kind, self.assignment.step_key, data)
         for key, tokens, usd in self._outbox.spent:
-            budgets.record(self._spender, key, tokens, usd)
+            budgets.record(self._spender, key, tokens, usd, change.now)
 
     def _write_apart(self, columns: Mapping[str, Any]) -> None:
         """What is no event changes nothing of the run, so nobody has to wait for the run."""
@@ -217,8 +217,9 @@ class AgentHost(AttemptHost):
 
     def _is_free(self, call: ToolCall) -> bool:
         """Most calls: the rules allow them and nobody was ever asked. What is said here costs no lock."""
-        project = Project.objects.get(pk=self.assignment.project_id)
-        context = gates.context_for(project, self.assignment.feature, project.rules_revision)
+        mine = Project.objects.filter(pk=self.assignment.project_id)
+        revision = mine.values_list("rules_revision", flat=True).get()
+        context = gates.context_for(self._project, self.assignment.feature, revision)
         verdict = risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), self.assignment.definition, context)
         return verdict.verdict == "allow" and not agent_gates.was_asked(self.assignment.step_run_id, call.id)
 
@@ -230,6 +231,11 @@ class AgentHost(AttemptHost):
         news = [room for room in rooms if room.is_noticed and (room.scope, room.unit) not in self._noticed]
         self._noticed.update((room.scope, room.unit) for room in news)
         return " ".join(room.sentence for room in news)
+
+    @cached_property
+    def _project(self) -> Project:
+        """As it was when the attempt began: for its name, and as the owner of rules."""
+        return Project.objects.get(pk=self.assignment.project_id)
 
     @cached_property
     def _spender(self) -> Spender:
