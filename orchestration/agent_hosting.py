@@ -122,6 +122,7 @@ class AgentHost(AttemptHost):
             return agent_gates.permit(change, self.assignment.step_key, self.assignment.definition, clean)
 
         self._deliver()
+        self._asked_about.add(call.id)
         return change_run(self.assignment.run_id, self._actor, body)
 
     def reserve(self, estimate: Estimate) -> Reservation:
@@ -221,7 +222,7 @@ class AgentHost(AttemptHost):
         revision = mine.values_list("rules_revision", flat=True).get()
         context = gates.context_for(self._project, self.assignment.feature, revision)
         verdict = risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), self.assignment.definition, context)
-        return verdict.verdict == "allow" and not agent_gates.was_asked(self.assignment.step_run_id, call.id)
+        return verdict.verdict == "allow" and call.id not in self._asked_about
 
     def _clean(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return dict(redact_data(storable(data), self._hidden))
@@ -231,6 +232,11 @@ class AgentHost(AttemptHost):
         news = [room for room in rooms if room.is_noticed and (room.scope, room.unit) not in self._noticed]
         self._noticed.update((room.scope, room.unit) for room in news)
         return " ".join(room.sentence for room in news)
+
+    @cached_property
+    def _asked_about(self) -> set[str]:
+        """Calls of this step that somebody was asked about: only this attempt and those before it ask."""
+        return agent_gates.calls_asked_about(self.assignment.step_run_id)
 
     @cached_property
     def _project(self) -> Project:
