@@ -6,8 +6,10 @@ The worker makes one for each attempt of an sdk step. Verdicts and decisions are
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +17,16 @@ from typing import Any
 
 from django.conf import settings
 
-from orchestration import boundary, provider_settings, worktree
-from orchestration.engine import agent_gates, budgets, checkpoints, gates, usage
+from orchestration import boundary, events, provider_settings, worktree
+from orchestration.engine import agent_gates, budgets, checkpoints, gates, rows, usage
 from orchestration.engine.budgets import Room, Spender
 from orchestration.engine.change import Change
-from orchestration.engine.door import change_run
+from orchestration.engine.door import change_run, database_now
+from orchestration.engine.locks import write_transaction
 from orchestration.engine.starting import Assignment
 from orchestration.executors.agents.host import AgentSettings, Estimate, Reservation
-from orchestration.executors.base import FoundArtifact, Outcome, Permission, ToolCall
+from orchestration.executors.agents.state import is_open, question_of
+from orchestration.executors.base import FoundArtifact, LeaseLost, Outcome, Permission, ToolCall
 from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun
 from orchestration.providers.base import Usage
@@ -32,24 +36,82 @@ from policy.models import Project
 from policy.redaction import redact_data
 
 BEGAN_TOO_FREE = "this project requires a sandbox by now, and the attempt began without one; it can be retried"
+LEAST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+SHARE_OF_TIME = 4
+
+
+@dataclass
+class Outbox:
+    """Words that wait to be written together: with the next durable one, or when they have waited long enough.
+
+    A store that is slow is asked less often: what waits rests as long as the last delivery took, some times over.
+    """
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    spent: list[tuple[str, int, Decimal | None]] = field(default_factory=list)
+    pause: float = LEAST_PAUSE
+    since: float = 0.0
+    is_waiting: bool = False
+
+    def begin(self) -> None:
+        if not self.is_waiting:
+            self.is_waiting, self.since = True, time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        return self.is_waiting and time.monotonic() - self.since >= self.pause
+
+    @classmethod
+    def after(cls, seconds: float) -> Outbox:
+        """An empty one, when the last was delivered in so many seconds."""
+        return cls(pause=min(max(LEAST_PAUSE, SHARE_OF_TIME * seconds), LONGEST_PAUSE))
 
 
 class AgentHost(AttemptHost):
     def __init__(self, assignment: Assignment, owner: str) -> None:
         super().__init__(assignment, owner)
         self._last = assignment.checkpoint
+        self._handle = assignment.handle or (assignment.checkpoint or {}).get("handle")
         self._estimate: Estimate | None = None
         self._tightest: Room | None = None
+        self._is_limited = False
         self._noticed: set[tuple[str, str]] = set()
+        self._outbox = Outbox()
+        self._entries: list[tuple[Any, dict[str, Any]]] = []
 
     def settings(self, provider: str) -> AgentSettings:
         project = Project.objects.get(pk=self.assignment.project_id)
         config = provider_settings.usable_config(project, provider)
         return AgentSettings(config, repository_instructions=project.allow_instructions)
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+        self._outbox.events.append((kind, self._clean(data)))
+        self._outbox.begin()
+
+    def log(self, stream: str, data: bytes, spool_offset: int) -> None:
+        self._writer.stage(stream, data, spool_offset)
+        self._outbox.begin()
+
+    def finish_log(self) -> None:
+        self._deliver()
+        super().finish_log()
+
+    def control(self) -> str:
+        if self._outbox.is_due:
+            self._deliver()
+        return super().control()
+
+    def save_handle(self, handle: Mapping[str, Any]) -> None:
+        self._handle = handle
+        self._deliver(handle=storable(handle), sync_status="in_sync")
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
         self._last = checkpoint
-        super().save_checkpoint(checkpoints.marked(checkpoint, self.assignment.definition))
+        columns: dict[str, Any] = {"checkpoint": self._marked(checkpoint)}
+        if handle is not None:
+            self._handle = handle
+            columns |= {"handle": storable(handle), "sync_status": "in_sync"}
+        self._deliver(**columns)
 
     def permit(self, call: ToolCall) -> Permission:
         clean = replace(call, arguments=self._clean(call.arguments))
@@ -62,17 +124,23 @@ class AgentHost(AttemptHost):
             self._check_owned()
             return agent_gates.permit(change, self.assignment.step_key, self.assignment.definition, clean)
 
+        self._deliver()
+        self._asked_about.add(call.id)
         return change_run(self.assignment.run_id, self._actor, body)
 
     def reserve(self, estimate: Estimate) -> Reservation:
         found = budgets.reserve(self._spender, estimate)
-        self._estimate, self._tightest = estimate, found.tightest
+        self._estimate, self._tightest, self._is_limited = estimate, found.tightest, bool(found.rooms)
         notice = self._notice(found.rooms) if found.reservation.granted else ""
         return replace(found.reservation, notice=notice)
 
     def record_usage(self, key: str, usage: Usage, usd: Decimal | None) -> None:
-        budgets.record(self._spender, key, usage.total_tokens, usd)
-        if self._estimate is not None and (notice := self._notice(budgets.rooms_now(self._spender, self._estimate))):
+        self._outbox.spent.append((key, usage.total_tokens, usd))
+        self._outbox.begin()
+        if not self._is_limited or self._estimate is None:
+            return
+        self._deliver()
+        if notice := self._notice(budgets.rooms_now(self._spender, self._estimate)):
             self.emit("agent.notice", {"message": notice})
 
     def diff(self) -> str:
@@ -86,9 +154,11 @@ class AgentHost(AttemptHost):
 
     def complete(self, outcome: Outcome) -> Outcome:
         """Say which limit stopped it, and count what this attempt used: not what its step had used before."""
+        with suppress(LeaseLost):  # then this ending changes nothing either
+            self._deliver()
         total = outcome.usage or usage.of_checkpoint(self._last)
         counted = replace(outcome, usage=usage.minus(total, self.assignment.usage_before))
-        counted = replace(counted, extension=self._clean(outcome.extension))
+        counted = replace(counted, extension={**self._clean(outcome.extension), **self._left_open()})
         if (outcome.kind, outcome.reason) == ("checkpoint", "budget") and self._tightest is not None:
             return replace(counted, extension={**counted.extension, "budget": self._tightest.as_data()})
         return counted
@@ -100,12 +170,61 @@ class AgentHost(AttemptHost):
             artifact.path.write_text(text)
         return artifact
 
+    def _deliver(self, **columns: Any) -> None:
+        """Everything that waits and these columns of the attempt, in one transaction; nothing is lost if that fails."""
+        began = time.monotonic()
+        if self._outbox.events or self._outbox.spent:
+            self._owned(lambda: change_run(self.assignment.run_id, self._actor, lambda c: self._write(c, columns)))
+        elif columns or self._writer.has_news:
+            self._owned(lambda: self._write_apart(columns))
+        self._writer.settled()
+        self._outbox = Outbox.after(time.monotonic() - began)
+
+    def _write(self, change: Change, columns: Mapping[str, Any]) -> None:
+        self._write_attempt(change.now, columns)
+        for kind, data in self._outbox.events:
+            change.event(kind, self.assignment.step_key, data)
+        for key, tokens, usd in self._outbox.spent:
+            budgets.record(self._spender, key, tokens, usd, change.now)
+
+    def _write_apart(self, columns: Mapping[str, Any]) -> None:
+        """What is no event changes nothing of the run, so nobody has to wait for the run."""
+        with write_transaction():
+            self._write_attempt(database_now(), columns)
+        if not columns:
+            events.ring(self.assignment.run_id)
+
+    def _write_attempt(self, now: Any, columns: Mapping[str, Any]) -> None:
+        mine = {"id": self.assignment.attempt_id, "owner": self.owner, "finished_at": None}
+        if not columns:
+            self._check_owned()
+        elif rows.update(ExecutionRun, columns, **mine) != 1:
+            raise LeaseLost
+        if self._writer.has_news:
+            self._writer.put(now)
+
+    def _marked(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Cleaned of secrets. Entries of a transcript are only ever added, and each is cleaned once."""
+        known, entries = self._entries, checkpoint.get("transcript", ())
+        kept = [pair for pair, entry in zip(known, entries, strict=False) if pair[0] is entry]
+        kept += [(entry, self._clean(entry)) for entry in entries[len(kept) :]]
+        self._entries = kept
+        rest = {name: part for name, part in checkpoint.items() if name != "transcript"}
+        clean = {**self._clean(rest), "transcript": [made for _, made in kept]}
+        return checkpoints.marked(clean, self.assignment.definition)
+
+    def _left_open(self) -> dict[str, Any]:
+        """The answer that the provider still owes this attempt, for reconciliation."""
+        if self._handle is None or not is_open(self._handle, question_of(self._last)):
+            return {}
+        return {"open_response": str(self._handle["provider_handle"].get("response_id"))}
+
     def _is_free(self, call: ToolCall) -> bool:
         """Most calls: the rules allow them and nobody was ever asked. What is said here costs no lock."""
         project = Project.objects.get(pk=self.assignment.project_id)
         context = gates.context_for(project, self.assignment.feature, project.rules_revision, here=True)
         verdict = risk.evaluate_tool_call(risk.ToolCall(call.name, call.arguments), self.assignment.definition, context)
-        return verdict.verdict == "allow" and not agent_gates.was_asked(self.assignment.step_run_id, call.id)
+        return verdict.verdict == "allow" and call.id not in self._asked_about
 
     def _began_too_free(self) -> bool:
         project = Project.objects.get(pk=self.assignment.project_id)
@@ -119,6 +238,16 @@ class AgentHost(AttemptHost):
         news = [room for room in rooms if room.is_noticed and (room.scope, room.unit) not in self._noticed]
         self._noticed.update((room.scope, room.unit) for room in news)
         return " ".join(room.sentence for room in news)
+
+    @cached_property
+    def _asked_about(self) -> set[str]:
+        """Calls of this step that somebody was asked about: only this attempt and those before it ask."""
+        return agent_gates.calls_asked_about(self.assignment.step_run_id)
+
+    @cached_property
+    def _project(self) -> Project:
+        """As it was when the attempt began: for its name, and as the owner of rules."""
+        return Project.objects.get(pk=self.assignment.project_id)
 
     @cached_property
     def _spender(self) -> Spender:

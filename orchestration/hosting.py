@@ -32,6 +32,7 @@ class AttemptHost:
         self.assignment, self.owner = assignment, owner
         self._cancel = threading.Event()
         self._lost = threading.Event()
+        self._look = threading.Event()
         self._writer = LogWriter(
             assignment.attempt_id,
             owner,
@@ -47,10 +48,18 @@ class AttemptHost:
     def say_lost(self) -> None:
         self._lost.set()
 
+    def ask_to_look(self) -> None:
+        self._look.set()
+
     def control(self) -> str:
         if self._lost.is_set():
             raise LeaseLost
-        return "cancel" if self._cancel.is_set() else "none"
+        if self._cancel.is_set():
+            return "cancel"
+        if self._look.is_set():
+            self._look.clear()
+            return "look"
+        return "none"
 
     def log(self, stream: str, data: bytes, spool_offset: int) -> None:
         self._owned(lambda: self._writer.write(stream, data, spool_offset))
@@ -65,8 +74,9 @@ class AttemptHost:
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         self._save(handle=storable(handle))
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        self._save(checkpoint=redact_data(storable(checkpoint), self._hidden))
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
+        both = {} if handle is None else {"handle": storable(handle)}
+        self._save(checkpoint=redact_data(storable(checkpoint), self._hidden), **both)
 
     def emit(self, kind: str, data: Mapping[str, Any]) -> None:
         clean = redact_data(storable(data), self._hidden)

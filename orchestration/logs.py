@@ -61,6 +61,11 @@ class LogWriter:
     lines: int = 0
     state: Mapping[str, Any] = field(default_factory=dict)
     _streams: dict[str, _Stream] = field(default_factory=dict)
+    _staged: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._staged)
 
     @property
     def safe_offset(self) -> int:
@@ -68,20 +73,45 @@ class LogWriter:
 
     def write(self, stream: str, data: bytes, spool_offset: int) -> int:
         """Store a piece of raw output; answers how many characters became visible."""
+        visible = self.stage(stream, data, spool_offset)
+        self.flush()
+        return visible
+
+    def stage(self, stream: str, data: bytes, spool_offset: int) -> int:
+        """Take a piece of raw output that is stored with the next flush."""
         source = self._stream(stream)
         text = source.take(data)
         self._remember(spool_offset)
-        self._store(stream, text)
+        self._stage(stream, text)
         return len(text)
 
     def finish(self) -> None:
         """Let out what was held back: nothing more will come."""
         for name, stream in self._streams.items():
-            self._store(name, stream.take(b"", last=True))
+            self._stage(name, stream.take(b"", last=True))
+        self.flush()
 
     def note(self, text: str) -> None:
         """A line of the product itself in the log, marked as such."""
-        self._store("note", text.rstrip("\n") + "\n")
+        self._stage("note", text.rstrip("\n") + "\n")
+        self.flush()
+
+    def flush(self) -> None:
+        if not self._staged:
+            return
+        with write_transaction():
+            self.put(database_now())
+        self.settled()
+
+    def put(self, now: Any) -> None:
+        """Write what is staged, within a transaction of the caller, who says `settled` once that is committed."""
+        changes = {"log_size": self.size, "log_lines": self.lines, "log_state": self.state}
+        if rows.update(ExecutionRun, changes, id=self.attempt_id, owner=self.owner, finished_at=None) != 1:
+            raise LostAttempt("This attempt belongs to another worker by now, or is over.")
+        rows.insert(LogChunk, [{**chunk, "at": now} for chunk in self._staged])
+
+    def settled(self) -> None:
+        self._staged.clear()
 
     def _stream(self, name: str) -> _Stream:
         if name not in self._streams:
@@ -99,26 +129,18 @@ class LogWriter:
             emitted = {name: max(s.emitted, s.emitted + s.to_drop) for name, s in self._streams.items()}
             self.state = {"safe_offset": self.safe_offset, "emitted": {**self.state.get("emitted", {}), **emitted}}
 
-    def _store(self, stream: str, text: str) -> None:
-        if not text:
-            return
-        with write_transaction():
-            now = database_now()
-            chunks = [self._chunk(stream, part, now) for part in _parts(text)]
-            changes = {"log_size": self.size, "log_lines": self.lines, "log_state": self.state}
-            if rows.update(ExecutionRun, changes, id=self.attempt_id, owner=self.owner, finished_at=None) != 1:
-                raise LostAttempt("This attempt belongs to another worker by now, or is over.")
-            rows.insert(LogChunk, chunks)
+    def _stage(self, stream: str, text: str) -> None:
+        if text:
+            self._staged += [self._chunk(stream, part) for part in _parts(text)]
 
-    def _chunk(self, stream: str, text: str, now: Any) -> dict[str, Any]:
-        chunk = {
+    def _chunk(self, stream: str, text: str) -> dict[str, Any]:
+        chunk: dict[str, Any] = {
             "attempt_id": self.attempt_id,
             "offset": self.size,
             "size": len(text.encode()),
             "first_line": self.lines,
             "stream": stream,
             "text": text,
-            "at": now,
         }
         self.size += chunk["size"]
         self.lines += text.count("\n")

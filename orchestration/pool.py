@@ -25,12 +25,14 @@ from orchestration.engine.errors import EngineError
 from orchestration.engine.recovering import Orphan
 from orchestration.engine.starting import Assignment
 from orchestration.hosting import AttemptHost
+from orchestration.reconciliation import Reconciliation
 from orchestration.spawner import host_name
 from policy import audit
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
+RECONCILE_SECONDS = 5.0
 SEAL_SECONDS = 60.0
 TIDY_SECONDS = 3600.0
 Job = Callable[[], Assignment | None]
@@ -49,6 +51,7 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._stopping = threading.Event()
+        self._reconciliation = Reconciliation()
 
     def start(self) -> None:
         """Take up what a dead process left, then go on by itself."""
@@ -56,6 +59,7 @@ class Pool:
         loops = (
             ("heart", self._beat, HEARTBEAT_SECONDS),
             ("sweeper", self._sweep, SWEEP_SECONDS),
+            ("reconciler", self._reconciliation.step, RECONCILE_SECONDS),
             ("caretaker", retention.remove_due, TIDY_SECONDS),
             ("notary", audit.write_checkpoint_if_due, SEAL_SECONDS),
         )
@@ -138,12 +142,15 @@ class Pool:
         hosts = dict(self._hosts)
         if not hosts:
             return
-        held = dict(recovering.renew_leases(self.owner))
+        held = {attempt_id: orders for attempt_id, *orders in recovering.renew_leases(self.owner)}
         for attempt_id, host in hosts.items():
+            control, sync = held.get(attempt_id, ("", ""))
             if attempt_id not in held and attempt_id in self._hosts:
                 host.say_lost()
-            elif held.get(attempt_id) == "cancel":
+            elif control == "cancel":
                 host.ask_to_cancel()
+            elif sync == "stale":
+                host.ask_to_look()
 
     def _sweep(self) -> None:
         for orphan in recovering.orphans(self._is_dead):

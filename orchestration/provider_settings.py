@@ -24,6 +24,7 @@ from policy.errors import Invalid, PolicyError
 from policy.models import Project
 
 LONGEST_KEY = 4096
+KEY_GONE = "The address changed, so its key was removed: give the key again if that server needs one."
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,19 @@ def set_provider(
     model: str = "",
     foreground: bool = False,
     key: str | None = None,
-) -> ProviderSettings:
-    """Store how to reach it. A `key` of None keeps the stored one, unless the address changes; "" removes it."""
+) -> bool:
+    """Store how to reach it. A `key` of None keeps the stored one, unless the address changes; "" removes it.
+
+    Answers whether a key went because the address changed.
+    """
     access.require(by, access.Permission.MANAGE, project)
     _check(provider, base_url, model, key)
     with write_transaction():
         old = ProviderSettings.objects.filter(project=project, provider=provider).first()
         before = _told(old)
         stored = old or ProviderSettings(project=project, provider=provider)
-        if key is None and old is not None and old.base_url != base_url:
+        is_elsewhere = key is None and old is not None and old.base_url != base_url
+        if is_elsewhere:
             key = ""  # a key is given to one address; whoever changes the address must know it
         if key is not None:
             stored.key_ciphertext = secrets.encrypt(key, context=_place(project, provider)) if key else b""
@@ -75,7 +80,7 @@ def set_provider(
             before=before,
             after={**_told(stored), "key_replaced": key is not None},
         )
-    return stored
+    return is_elsewhere and bool(before.get("has_key"))
 
 
 def remove_provider(project: Project, provider: str, *, by: Actor) -> None:
@@ -116,9 +121,14 @@ def config_of(project: Project, provider: str) -> ProviderConfig:
 def usable_config(project: Project, provider: str) -> ProviderConfig:
     """The same, if its address may be used now. Raises Invalid: a name may point elsewhere than when it was set."""
     config = config_of(project, provider)
+    check_address(config)
+    return config
+
+
+def check_address(config: ProviderConfig) -> None:
+    """Raises Invalid where it may not be sent to now. Looks the name up: that can take as long as a network may."""
     if found := _address_problems(config):
         raise Invalid(" ".join(found))
-    return config
 
 
 def keys_of(project: Project) -> dict[str, str]:

@@ -108,6 +108,8 @@ def snapshot(worktree: RunWorktree, *, message: str = "Snapshot") -> Snapshot:
 
 def peek(worktree: RunWorktree) -> Snapshot:
     """The tree as it is now, without a commit; `commit` and `changed` tell of the last snapshot."""
+    if not worktree.path.is_dir():
+        raise WorkspaceError(f"The workspace {str(worktree.path)!r} is not there any more.")
     with _locked(worktree.store / "lock"):
         last, _ = _last(worktree)
         skipped = _stage(worktree)

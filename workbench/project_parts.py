@@ -180,6 +180,7 @@ def _provider(project: Project, name: str) -> dict[str, Any]:
         "note": " ".join(part for part in (note, found.key and f"Key {found.key}.", *found.problems) if part),
         "capabilities": [word for word in words if getattr(found.capabilities, word)],
         "url": reverse("project-provider", args=[project.slug, name]) if is_set else "",
+        "removal_url": reverse("provider-removal", args=[project.slug, name]) if found.source == "project" else "",
         "test_url": reverse("provider-test", args=[project.slug, name]) if is_set else "",
     }
 

@@ -28,6 +28,7 @@ project_urls = [
     path("projects/<slug:slug>/providers/", projects.providers, name="project-providers"),
     path("projects/<slug:slug>/providers/<slug:name>/", provider_settings.provider, name="project-provider"),
     path("projects/<slug:slug>/providers/<slug:name>/test/", provider_settings.connection, name="provider-test"),
+    path("projects/<slug:slug>/providers/<slug:name>/removal/", provider_settings.removal, name="provider-removal"),
     path("projects/<slug:slug>/secrets/", projects.project_secrets, name="project-secrets"),
     path("projects/<slug:slug>/secrets/<slug:name>/removal/", projects.secret_removal, name="secret-removal"),
     path("projects/<slug:slug>/environments/", projects.project_environments, name="project-environments"),

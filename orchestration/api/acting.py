@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from pydantic import BaseModel
 
+from orchestration import reconciliation
 from orchestration.api import bodies, idempotency
 from orchestration.api.auth import asker
 from orchestration.api.refusals import RunConflict
@@ -17,6 +18,7 @@ from orchestration.engine import actions, door
 from orchestration.engine.errors import Unlaunchable, WrongState
 from orchestration.models import StepRun, WorkflowRun
 from orchestration.reading import runs
+from policy import access
 from policy.actors import Actor
 from policy.errors import Conflict, PolicyError
 
@@ -43,6 +45,15 @@ def act(
         return idempotency.once(request, body, effect, refused=lambda error: _keep_trace(run.pk, by, error))
     except (WrongState, Unlaunchable, Conflict) as refusal:
         raise _told(run.pk, refusal) from refusal
+
+
+def reconcile(request: HttpRequest, run: WorkflowRun) -> Answer:
+    """Ask the run's providers, then answer. A provider is asked outside of any transaction, so a repeat with the same
+    key asks as well; that changes nothing, and the answer is the first one."""
+    by, body = asker(request), bodies.read_body(request, bodies.Reconcile, default=b"{}")
+    access.require(by, access.Permission.LAUNCH, run.project)
+    reconciliation.look_at_run(run.pk)
+    return idempotency.once(request, body, lambda: Answer(runs.run_detail(by, str(run.pk))))
 
 
 def _told(run_id: UUID, refusal: Exception) -> RunConflict:

@@ -13,6 +13,8 @@ StepStates = Literal[
 ]  # fmt: skip
 StepTypes = Literal["command", "sdk", "approval", "validation"]
 Modes = Literal["simple", "orchestration"]
+LogStreams = Literal["stdout", "stderr", "note", "agent"]
+SyncStates = Literal["in_sync", "stale", "error"]
 ApprovalStates = Literal["pending", "approved", "rejected", "expired", "revoked", "superseded", "consumed"]
 ApprovalKinds = Literal["checkpoint", "policy", "skip", "override", "replan", "budget"]
 Verdicts = Literal["allow", "require_approval", "require_elevated_approval", "deny"]
@@ -188,6 +190,9 @@ class Step(Answered):
     usage: Usage
     execution_run_id: str | None
     provider: str | None
+    sync_status: SyncStates | None
+    sync_error: str
+    last_reconciled_at: Moment | None
     approval: Approval | None
     approvals: list[Approval]
 
@@ -276,7 +281,7 @@ class Events(Answered):
 class LogPart(Answered):
     attempt: int
     offset: int
-    stream: Literal["stdout", "stderr", "note"]
+    stream: LogStreams
     text: str
     at: Moment
 
@@ -291,6 +296,20 @@ class Capabilities(Answered):
     cancel: bool
     resume: bool
     artifacts: bool
+    background: bool
+    structured_output: bool
+    tools: bool
+
+
+class ProviderSettings(Answered):
+    """What counts in one project: its own settings, completed by the server's."""
+
+    source: Literal["project", "environment", "built in"]
+    base_url: str
+    model: str
+    key: Annotated[str, Field(description="Masked.")]
+    foreground: bool
+    problems: list[str]
 
 
 class Provider(Answered):
@@ -299,6 +318,7 @@ class Provider(Answered):
     configured: bool
     simulated: bool
     capabilities: Capabilities
+    settings: Annotated[ProviderSettings | None, Field(description="Where a project was named.")]
 
 
 class Project(Answered):

@@ -60,6 +60,10 @@ class Resume(Shape):
     impact_digest: Digest = ""
 
 
+class Reconcile(Shape):
+    """Nothing is asked but that it be done."""
+
+
 class Cancel(Shape):
     reason: Reason
     impact_digest: Digest = ""
@@ -137,8 +141,8 @@ class DecideSingle(Shape):
 
 
 SHAPES: tuple[type[BaseModel], ...] = (
-    schema.Plan, Draft, Launch, Decide, Pause, Resume, Cancel, RetryStep, SkipStep, ResolveStep, Replan, PolicyCheck,
-    SingleCommand, SingleSdk, SingleStep, StopSingle, DecideSingle,
+    schema.Plan, Draft, Launch, Decide, Pause, Resume, Reconcile, Cancel, RetryStep, SkipStep, ResolveStep, Replan,
+    PolicyCheck, SingleCommand, SingleSdk, SingleStep, StopSingle, DecideSingle,
 )  # fmt: skip
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router
 
-from orchestration import plan_text, schema
+from orchestration import plan_text, provider_settings, schema
 from orchestration.api import answers as shapes
 from orchestration.api import bodies, paging
 from orchestration.api.auth import asker
@@ -18,13 +17,13 @@ from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
 from orchestration.engine import planning
 from orchestration.providers import PROVIDERS
-from orchestration.providers.config import resolve_config
 from orchestration.reading import approvals, finding, places, workflows
 from policy import access, inbox
 from policy.actors import Actor
-from policy.models import Approval
+from policy.models import Approval, Project
 
 router = Router(tags=["Around runs"])
+SETTINGS = tuple(shapes.ProviderSettings.model_fields)
 SHOWN = (*approvals.COLUMNS, "project__slug")
 
 
@@ -64,10 +63,12 @@ def check_policy(request: HttpRequest) -> Answer:
     return once(request, data, effect)
 
 
-@router.get("/providers", response=answers(shapes.Providers), operation_id="list_providers")
-def list_providers(request: HttpRequest) -> Answer:
-    """Registered agent providers, what they can do, and whether they are configured here."""
-    return Answer({"items": [_provider(name) for name in PROVIDERS], "next_cursor": None})
+@router.get("/providers", response=answers(shapes.Providers, 404), operation_id="list_providers")
+def list_providers(request: HttpRequest, project: str | None = None) -> Answer:
+    """Registered agent providers, what they can do, and whether they are configured: by this server, or in a project
+    with its own settings. Asks no provider anything."""
+    named = finding.find_project(asker(request), project) if project is not None else None
+    return Answer({"items": [_provider(name, named) for name in PROVIDERS], "next_cursor": None})
 
 
 @router.get("/projects", response=answers(shapes.Projects), operation_id="list_projects")
@@ -99,18 +100,14 @@ def _past(by: Actor, state: str, limit: int, cursor: str | None) -> list[dict[st
     return list(rows.values(*SHOWN)[: limit + 1])
 
 
-def _provider(name: str) -> dict[str, Any]:
-    provider = PROVIDERS[name](resolve_config(name, None, os.environ))
-    can = provider.capabilities()
+def _provider(name: str, project: Project | None) -> dict[str, Any]:
+    found = provider_settings.health(project, name)
+    can = found.capabilities
     return {
         "name": name,
-        "label": provider.label,
-        "configured": not provider.validate_config({"model": "any", "prompt": "any"}),
-        "simulated": can.simulated,
-        "capabilities": {
-            "streaming": can.streaming,
-            "cancel": can.cancel,
-            "resume": can.resume,
-            "artifacts": can.artifacts,
-        },
+        "label": found.label,
+        "configured": found.configured,
+        "simulated": found.simulated,
+        "capabilities": {name: getattr(can, name) for name in shapes.Capabilities.model_fields},
+        "settings": None if project is None else {part: getattr(found, part) for part in SETTINGS},
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest
 from ninja import Router
 
+from orchestration.api import acting, bodies
 from orchestration.api import answers as shapes
-from orchestration.api import bodies
 from orchestration.api.acting import act
 from orchestration.api.auth import asker
 from orchestration.api.problems import answers
@@ -48,6 +48,17 @@ def resume(request: HttpRequest, run_id: str) -> Answer:
             run, reason=body.reason, by=by, step_key=body.step_key or "", impact_digest=body.impact_digest
         ),
     )  # fmt: skip
+
+
+@router.post(
+    "/{run_id}/reconcile",
+    response=answers(shapes.Run, 403, 404, 409, 413, 415),
+    operation_id="reconcile",
+    openapi_extra=bodies.takes(bodies.Reconcile, required=False),
+)
+def reconcile(request: HttpRequest, run_id: str) -> Answer:
+    """Ask the providers how the run's open answers stand. A provider that is slow is waited for a few seconds only."""
+    return acting.reconcile(request, find_run(asker(request), run_id))
 
 
 @router.post("/{run_id}/cancel", response=ANSWERS, operation_id="cancel", openapi_extra=bodies.takes(bodies.Cancel))

@@ -72,7 +72,7 @@ def get_log(
     request: HttpRequest,
     run_id: str,
     step_key: str,
-    stream: Literal["stdout", "stderr", "note"] | None = None,
+    stream: shapes.LogStreams | None = None,
     after: paging.After = 0,
     limit: paging.Limit = 200,
 ) -> Answer:

@@ -9,8 +9,8 @@ from ninja import Router
 from pydantic import BaseModel
 
 from orchestration import plan_rules, plan_text
+from orchestration.api import acting, bodies, paging
 from orchestration.api import answers as shapes
-from orchestration.api import bodies, paging
 from orchestration.api.acting import act
 from orchestration.api.auth import asker
 from orchestration.api.idempotency import once
@@ -83,6 +83,17 @@ def cancel_single_run(request: HttpRequest, run_id: str) -> Answer:
         request, _find(request, run_id), bodies.StopSingle,
         lambda run, body, by: controlling.cancel_run(run, reason=body.reason, by=by), default=b"{}",
     )  # fmt: skip
+
+
+@router.post(
+    "/{run_id}/reconcile",
+    response=ACTS,
+    operation_id="reconcile_single_run",
+    openapi_extra=bodies.takes(bodies.Reconcile, required=False),
+)
+def reconcile_single_run(request: HttpRequest, run_id: str) -> Answer:
+    """Ask the providers how the open answers of any run stand, a single one or not."""
+    return acting.reconcile(request, finding.find_run(asker(request), run_id))
 
 
 @router.post(

@@ -55,8 +55,9 @@ def gate_of(step: StepRun) -> Approval | None:
     return wanted.filter(state=ApprovalState.CONSUMED).order_by("-consumed_at").first()
 
 
-def was_asked(step_run_id: int, call_id: str) -> bool:
-    return Approval.objects.filter(subject=f"step:{step_run_id}", call_id=call_id).exists()
+def calls_asked_about(step_run_id: int) -> set[str]:
+    found = Approval.objects.filter(subject=f"step:{step_run_id}").exclude(call_id="")
+    return set(found.values_list("call_id", flat=True))
 
 
 def judge(change: Change, definition: Mapping[str, Any], call: ToolCall) -> Verdict:

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
 
 from orchestration.engine.door import database_now
@@ -79,23 +80,23 @@ class Reserved:
 
 
 def reserve(spender: Spender, estimate: Estimate) -> Reserved:
-    """Keep what one call may use at most, or say which limit is in its way."""
+    """Keep what one call may use at most, or say which limit is in its way. Without a limit nobody queues."""
+    if not any(_limits(spender, Project.objects.all())):
+        return Reserved(Reservation(True), (), None)
     with write_transaction():
         rooms = tuple(_rooms(spender, estimate, hold=True))
         tightest = _tightest(rooms, estimate)
         if tightest is not None and not _is_enough(tightest, estimate):
             return Reserved(Reservation(False, tightest.refusal), rooms, tightest)
         length = estimate.output_tokens if tightest is None or tightest.fits is None else tightest.fits
-        if rooms:
-            _add(spender, LedgerKind.RESERVED, estimate.key, *_cost(estimate, length))
+        _add(spender, LedgerKind.RESERVED, estimate.key, _cost(estimate, length), database_now())
     shorter = length if length < estimate.output_tokens else None
     return Reserved(Reservation(True, max_output_tokens=shorter), rooms, tightest)
 
 
-def record(spender: Spender, key: str, tokens: int, usd: Decimal | None) -> None:
-    """Count a call once. It was made and paid, so this asks nobody whether it may."""
-    with write_transaction():
-        _add(spender, LedgerKind.USED, key, tokens, usd)
+def record(spender: Spender, key: str, tokens: int, usd: Decimal | None, at: datetime) -> None:
+    """Count a call once, inside a change. It was made and paid, so this asks nobody whether it may."""
+    _add(spender, LedgerKind.USED, key, (tokens, usd), at)
 
 
 def rooms_now(spender: Spender, estimate: Estimate) -> tuple[Room, ...]:
@@ -129,17 +130,29 @@ def amount(value: Decimal | None, unit: str) -> str:
 
 def _rooms(spender: Spender, estimate: Estimate, *, hold: bool) -> Iterator[Room]:
     projects = Project.objects.select_for_update(no_key=True) if hold else Project.objects.all()
-    project = projects.only("budget_day_tokens", "budget_day_usd").get(pk=spender.project_id)
-    day = {"max_tokens": project.budget_day_tokens, "max_cost_usd": project.budget_day_usd}
-    now = database_now()
-    places = (
-        ("step", spender.step_budget, Q(step_run=spender.step_run_id)),
-        ("run", spender.run_budget, Q(run=spender.run_id)),
-        ("day", day, Q(project=spender.project_id, at__gte=now.replace(hour=0, minute=0, second=0, microsecond=0))),
-    )
-    for scope, budget, where in places:
-        if budget.get("max_tokens") is not None or budget.get("max_cost_usd") is not None:
+    for scope, budget, where in _places(spender, projects):
+        if budget:
             yield from _of_scope(scope, budget, where, estimate)
+
+
+def _places(spender: Spender, projects: models.QuerySet[Project]) -> Iterator[tuple[str, Mapping[str, Any], Q]]:
+    """The three scopes, each with the limits that are set for it."""
+    of_step, of_run, of_day = _limits(spender, projects)
+    today = database_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    yield "step", of_step, Q(step_run=spender.step_run_id)
+    yield "run", of_run, Q(run=spender.run_id)
+    yield "day", of_day, Q(project=spender.project_id, at__gte=today)
+
+
+def _limits(spender: Spender, projects: models.QuerySet[Project]) -> tuple[Mapping[str, Any], ...]:
+    """Of step, run and day; empty where none is set."""
+    found = projects.filter(pk=spender.project_id).values_list("budget_day_tokens", "budget_day_usd")
+    day = dict(zip(("max_tokens", "max_cost_usd"), found.get(), strict=True))
+    return _set(spender.step_budget), _set(spender.run_budget), _set(day)
+
+
+def _set(budget: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: limit for name, limit in budget.items() if limit is not None}
 
 
 def _of_scope(scope: str, budget: Mapping[str, Any], where: Q, estimate: Estimate) -> Iterator[Room]:
@@ -199,8 +212,9 @@ def _cost(estimate: Estimate, output_tokens: int) -> tuple[int, Decimal | None]:
     return estimate.input_tokens + output_tokens, usd
 
 
-def _add(spender: Spender, kind: str, key: str, tokens: int, usd: Decimal | None) -> None:
+def _add(spender: Spender, kind: str, key: str, cost: tuple[int, Decimal | None], at: datetime) -> None:
     """Once for each key: a second row of it is no error and no row."""
+    tokens, usd = cost
     row = BudgetLedger(
         project_id=spender.project_id,
         run_id=spender.run_id,
@@ -210,6 +224,6 @@ def _add(spender: Spender, kind: str, key: str, tokens: int, usd: Decimal | None
         key=key[:250],
         tokens=tokens,
         usd=None if usd is None else usd.quantize(PLACES),
-        at=database_now(),
+        at=at,
     )
     BudgetLedger.objects.bulk_create([row], ignore_conflicts=True)

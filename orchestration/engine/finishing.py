@@ -104,6 +104,9 @@ def close_attempt(
         "usage": dict(outcome.usage),
         "extension": dict(outcome.extension),
         "tree_after": tree,
+        # An answer that the provider still owes is nobody's any more: the reconciler finds out what came of it.
+        "sync_status": "stale" if outcome.extension.get("open_response") else "in_sync",
+        "sync_error": "",
     }
     if rows.update(ExecutionRun, changes, id=attempt_id, owner=owner, finished_at=None) != 1:
         raise LostAttempt("This attempt belongs to another worker by now, or is over.")

@@ -119,12 +119,13 @@ def give_up(orphan: Orphan, why: str) -> None:
     change_run(orphan.run_id, SWEEPER, body)
 
 
-def renew_leases(owner: str) -> list[tuple[uuid.UUID, str]]:
-    """One statement for all leases of a worker process; answers its open attempts and their runs' control flags."""
+def renew_leases(owner: str) -> list[tuple[uuid.UUID, str, str]]:
+    """One statement for all leases of a worker process; answers its open attempts, their runs' control flags, and how
+    they stand to their providers."""
     with write_transaction():
         mine = ExecutionRun.objects.filter(owner=owner, finished_at=None)
         mine.update(lease_expires_at=database_now() + LEASE)
-    return list(mine.values_list("id", "run__control"))
+    return list(mine.values_list("id", "run__control", "sync_status"))
 
 
 def admit_next(project_id: int) -> bool:

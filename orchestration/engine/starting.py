@@ -191,7 +191,9 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
     step, definition = change.image.steps[place], filled_definition(change.image, place)
     attempt_id = uuid.uuid4()
     number, token = step.attempt + 1, step.token + 1
-    rows.insert(ExecutionRun, [_attempt_row(change, place, attempt_id, definition, owner)])
+    carried = checkpoints.carried(step.pk, definition, before=token)
+    checkpoints.hand_over(step.pk, carried)
+    rows.insert(ExecutionRun, [_attempt_row(change, place, attempt_id, definition, owner, carried)])
     change.move(
         place,
         "start",
@@ -205,7 +207,6 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
         exit_code=None,
         data={"attempt": number, "execution_run": str(attempt_id), **_profile_told(change, definition)},
     )
-    carried = checkpoints.carried(step.pk, definition, before=token)
     used = usage.of_checkpoint(carried)
     return assignment(change, place, attempt_id, definition, checkpoint=carried, usage_before=used)
 
@@ -258,7 +259,12 @@ def _boundary(change: Change) -> str:
 
 
 def _attempt_row(
-    change: Change, place: int, attempt_id: uuid.UUID, definition: Mapping[str, Any], owner: str
+    change: Change,
+    place: int,
+    attempt_id: uuid.UUID,
+    definition: Mapping[str, Any],
+    owner: str,
+    carried: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     step = change.image.steps[place]
     return {
@@ -274,7 +280,7 @@ def _attempt_row(
         "error": "",
         "owner": owner,
         "lease_expires_at": change.now + LEASE,
-        "handle": None,
+        "handle": (carried or {}).get("handle"),
         "checkpoint": None,
         "digest": step.digest,
         "rules_version": step.verdict.get("rules_version", ""),
@@ -294,5 +300,6 @@ def _attempt_row(
         "usage": {},
         "extension": {},
         "sync_status": "in_sync",
+        "sync_error": "",
         "last_reconciled_at": None,
     }

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.providers import PROVIDERS
-from orchestration.providers.base import Provider, ProviderError
+from orchestration.providers.base import Provider
 from orchestration.providers.config import ProviderConfig
 from orchestration.providers.retry import RetryPolicy
 
@@ -68,27 +68,3 @@ def _script_problems(name: str, definition: Mapping[str, Any]) -> list[str]:
     if name != "simulated":
         return []
     return PROVIDERS[name](ProviderConfig(name)).validate_config(definition)
-
-
-def stop_at_provider(config: ProviderConfig, handle: Mapping[str, Any]) -> None:
-    """End an open turn at the provider when no executor drives it any more (the sweeper's way to cancel)."""
-    if inner := handle.get("provider_handle"):
-        _with(config, lambda provider: provider.cancel(dict(inner)))
-
-
-def status_at_provider(config: ProviderConfig, handle: Mapping[str, Any]) -> str:
-    """How an open turn stands at the provider, for reconciliation; raises ProviderError when it can't be asked."""
-    inner = handle.get("provider_handle")
-    if not inner:
-        return "unknown"
-    return str(_with(config, lambda provider: provider.status(dict(inner))))
-
-
-def _with(config: ProviderConfig, ask: Any) -> Any:
-    if config.name not in PROVIDERS:
-        raise ProviderError("config", f"There is no provider {config.name!r}.")
-    provider = PROVIDERS[config.name](config)
-    try:
-        return ask(provider)
-    finally:
-        provider.close()

@@ -124,13 +124,14 @@ class Host(Protocol):
         """Take raw output; redact, store, and remember in the same breath that `spool_offset` is reached."""
 
     def control(self) -> str:
-        """Say "none" or "cancel". Cheap: executors ask in every loop."""
+        """Say "none", "cancel", or "look": an agent's provider is further than its stream told. Cheap: executors ask
+        in every loop."""
 
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         """Durable before it returns."""
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Durable before it returns."""
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
+        """Durable before it returns; with a handle both or none."""
 
     def permit(self, call: ToolCall) -> Permission:
         """Ask policy about an agent's tool call."""

@@ -13,11 +13,11 @@ import time
 from django.db import DatabaseError, connection
 
 from orchestration import processes
+from orchestration.agent_hosting import host_for
 from orchestration.engine import recovering
 from orchestration.engine.errors import EngineError
 from orchestration.engine.recovering import Orphan
 from orchestration.engine.starting import Assignment
-from orchestration.hosting import AttemptHost
 from orchestration.models import ExecutionRun
 from orchestration.pool import owner_name
 from orchestration.spawner import host_name
@@ -63,7 +63,7 @@ class Reconciler:
             connection.close()
 
     def _perform(self, assignment: Assignment) -> None:
-        perform(assignment, AttemptHost(assignment, self.owner), start_next=False)
+        perform(assignment, host_for(assignment, self.owner), start_next=False)
 
 
 def is_dead(owner: str) -> bool:

@@ -60,11 +60,13 @@ class ExecutionRun(models.Model):
     checks = models.JSONField(default=list)
     usage = models.JSONField(default=dict)
     extension = models.JSONField(default=dict)
+    # Whether what is known here is what the provider knows; see engine.reconciling.
     sync_status = models.CharField(
         max_length=8,
         default="in_sync",
         choices=[("in_sync", "In sync"), ("stale", "Stale"), ("error", "Error")],
     )
+    sync_error = models.CharField(max_length=500, blank=True)
     last_reconciled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -73,6 +75,11 @@ class ExecutionRun(models.Model):
         indexes = [
             models.Index(fields=["lease_expires_at"], condition=Q(finished_at=None), name="attempt_open_by_lease"),
             models.Index(fields=["run", "started_at"], name="attempt_by_run"),
+            models.Index(
+                fields=["last_reconciled_at"],
+                condition=Q(finished_at__isnull=False) & ~Q(sync_status="in_sync"),
+                name="attempt_ended_out_of_sync",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -33,6 +33,9 @@ class Event(models.Model):
         return f"{self.sequence_no} {self.type}"
 
 
+STREAMS = [("stdout", "Output"), ("stderr", "Errors"), ("note", "Note"), ("agent", "Agent")]
+
+
 class LogChunk(models.Model):
     """A batch of an attempt's output, redacted, at most 64 KiB. Offsets tile without gap or overlap."""
 
@@ -40,7 +43,7 @@ class LogChunk(models.Model):
     offset = models.PositiveBigIntegerField(help_text="Bytes of stored text before this chunk.")
     size = models.PositiveIntegerField(help_text="Bytes of this chunk, as UTF-8.")
     first_line = models.PositiveBigIntegerField(help_text="Line breaks before this chunk.")
-    stream = models.CharField(max_length=6, choices=[("stdout", "Output"), ("stderr", "Errors"), ("note", "Note")])
+    stream = models.CharField(max_length=6, choices=STREAMS)
     text = models.TextField()
     at = models.DateTimeField()
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .anthropic_shapes import Gathering, arguments
+from .anthropic_shapes import Gathering, arguments, as_events
 from .base import Capabilities, Handle, Provider, ProviderError, ProviderEvent, TurnRequest, TurnResult
 from .config import ProviderConfig, address_problems, key_problems
 from .faults import translated
 from .streams import events as streamed
+from .streams import unstreamed
 from .wire import Wire
 
 ASK_SECONDS = 30.0
@@ -44,7 +45,8 @@ class AnthropicProvider(Provider):
             stream = self._client().messages.create(
                 **arguments(request), stream=True, extra_headers={"Idempotency-Key": request.idempotency_key}
             )
-            events = streamed(stream, self.config.api_key)
+            whole = unstreamed(stream)
+            events = streamed(stream, self.config.api_key) if whole is None else as_events(whole)
             for event in events:
                 gathering.take(event)
                 if gathering.message_id:

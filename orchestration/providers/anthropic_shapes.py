@@ -6,7 +6,7 @@ Strict where a mistake would make something up (order, whole tool calls), lenien
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .base import Entry, ProviderError, ToolRequest, TurnRequest, TurnResult, Usage
@@ -51,6 +51,18 @@ def arguments(request: TurnRequest) -> dict[str, Any]:
     return asked
 
 
+def as_events(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The stream that a message would have been, from a server that does not stream."""
+    blocks = message.get("content")
+    if not isinstance(blocks, list):
+        raise _garbage("an answer without content")
+    yield {"type": "message_start", "message": message}
+    for index, block in enumerate(blocks):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_stop"}
+
+
 class Gathering:
     """One streamed message, event by event. `complete` only after the provider said so itself."""
 
@@ -83,6 +95,8 @@ class Gathering:
     def result(self) -> TurnResult:
         reason = str(self._message.get("stop_reason"))
         finish = FINISHES.get(reason, reason)
+        if finish == "stop" and self._calls():
+            finish = "tool_calls"
         details = self._message.get("stop_details")
         said = clean(str(details.get("explanation") or "")) if isinstance(details, Mapping) else ""
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
@@ -167,9 +181,10 @@ class Gathering:
         )
 
     def _count(self, usage: object) -> None:
-        """Counts are running totals; one that is left out keeps its last value."""
+        """Counts are running totals; one that is left out, or starts again at zero, keeps its last value."""
         if isinstance(usage, Mapping):
-            self._usage |= {name: value for name, value in usage.items() if value is not None}
+            told = {name: value for name, value in usage.items() if value is not None}
+            self._usage |= {name: value for name, value in told.items() if value or not self._usage.get(name)}
 
     def _extension(self, reason: str, said: str) -> dict[str, Any]:
         told = {"stop_reason": reason, "stop_sequence": self._message.get("stop_sequence"), "error": said}

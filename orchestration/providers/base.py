@@ -109,6 +109,7 @@ class TurnResult:
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     response_id: str = ""
+    is_kept: bool = True  # the provider keeps it, so that a later turn may refer to it
     error: str = ""
     retryable: bool = False
     extension: Mapping[str, Any] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
         request_id: str = "",
+        about: str = "",
     ) -> None:
         super().__init__(sentence)
         self.kind = kind
@@ -138,6 +140,7 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.status = status
         self.request_id = request_id
+        self.about = about  # the provider's own names for it: code and parameter
 
 
 class Provider(ABC):
@@ -167,6 +170,10 @@ class Provider(ABC):
     @abstractmethod
     def status(self, handle: Handle) -> str:
         """queued, in_progress, completed, failed, incomplete, canceled, or unknown where the provider can't tell."""
+
+    def keeps(self, handle: Handle) -> bool:
+        """Whether the provider itself keeps this turn, so that anybody who has the handle can ask about it."""
+        return False
 
     @abstractmethod
     def cancel(self, handle: Handle) -> None:

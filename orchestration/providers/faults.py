@@ -18,11 +18,13 @@ STATUSES: dict[int, tuple[str, bool, str]] = {
     402: ("invalid", False, "The provider asks for payment"),
     403: ("auth", False, "The provider does not allow this with the given key"),
     404: ("not_found", False, "The provider does not know this address, model or response"),
+    405: ("not_found", False, "The provider does not offer this"),
     408: ("timeout", True, "The provider gave up waiting for the request"),
     409: ("server", True, "The provider was busy with a conflicting request"),
     413: ("invalid", False, "The request is too large for the provider"),
     422: ("invalid", False, "The provider could not process the request"),
     429: ("rate_limit", True, "The provider's rate limit is reached"),
+    501: ("not_found", False, "The provider does not offer this"),
     529: ("overloaded", True, "The provider is overloaded"),
 }
 # what a provider names in a stream, or in the body of an error -> kind, retryable
@@ -74,9 +76,8 @@ def named(name: str, words: str, secret: str = "") -> ProviderError:
     """An error that came inside a stream, by the name the provider gave it; an unknown one may pass."""
     kind, retryable = NAMES.get(name, ("server", True))
     said = clean(words, secret)
-    return ProviderError(
-        kind, f"The provider reported an error: {said or name or 'no details given'}", retryable=retryable
-    )
+    sentence = f"The provider reported an error: {said or name or 'no details given'}"
+    return ProviderError(kind, sentence, retryable=retryable, about=name)
 
 
 def clean(words: str, secret: str = "") -> str:
@@ -104,6 +105,7 @@ def _status(error: Any, secret: str) -> ProviderError:
         retry_after=parse_retry_after(headers, time.time()),
         status=status,
         request_id=headers.get("x-request-id") or headers.get("request-id") or "",
+        about=f"{name} {_parameter(error.body)}".strip(),
     )
 
 
@@ -115,11 +117,19 @@ def _by_class(status: int) -> tuple[str, bool, str]:
 
 def _body(body: object) -> tuple[str, str]:
     """The name and the words of an error, in the shapes the two protocols and their imitations use."""
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
-        body = body["error"]
+    body = _inner(body)
     if isinstance(body, Mapping):
         return str(body.get("code") or body.get("type") or ""), str(body.get("message") or body.get("detail") or "")
     return "", body if isinstance(body, str) else ""
+
+
+def _inner(body: object) -> object:
+    return body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str) else body
+
+
+def _parameter(body: object) -> str:
+    inner = _inner(body)
+    return str(inner.get("param") or "") if isinstance(inner, Mapping) else ""
 
 
 def _timeout(error: Exception) -> ProviderError:

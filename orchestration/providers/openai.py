@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -36,6 +37,9 @@ class OpenAIProvider(Provider):
         self._wire: Wire | None = None
         self._sdk: Any = None
         self._open: dict[str, Iterable[dict[str, Any]]] = {}  # response id -> events, the first one included
+        self._items: dict[
+            str, list[Any]
+        ] = {}  # response id -> its items so far, where its stream was read from the start
         self._whole: dict[str, dict[str, Any]] = {}  # response id -> the finished response
         self._stop = threading.Event()
 
@@ -74,8 +78,11 @@ class OpenAIProvider(Provider):
                     raise
                 source = None
 
+    def keeps(self, handle: Handle) -> bool:
+        return bool(handle.get("background"))
+
     def status(self, handle: Handle) -> str:
-        if not handle.get("background"):
+        if not self.keeps(handle):
             return "unknown"
         try:
             state = str(self._fetch(str(handle["response_id"])).get("status"))
@@ -104,7 +111,8 @@ class OpenAIProvider(Provider):
         whole = whole or self._fetch(name)
         if whole.get("status") in ACTIVE:
             raise ProviderError("cut", "The answer is not finished.", retryable=True)
-        return turn_result(whole)
+        is_kept = whole.get("store") is not False and (self.keeps(handle) or bool(self.config.chain))
+        return replace(turn_result(whole), is_kept=is_kept)
 
     def abort(self) -> None:
         self._stop.set()
@@ -148,26 +156,32 @@ class OpenAIProvider(Provider):
                 **asked, stream=True, extra_headers={"Idempotency-Key": request.idempotency_key}
             )
             events = streamed(stream, self.config.api_key)
-            first = _first(stream, events)
-        response = first.get("response") or first
+            begun = _beginning(stream, events)
+        response = begun[-1].get("response") or begun[-1]
         name = str(response.get("id") or "")
         if not name:
             raise ProviderError("garbage", "The provider did not name its response.", retryable=True)
-        self._open[name] = [first] if first.get("object") == "response" else chain([first], events)
+        self._open[name], self._items[name] = chain(begun, events), []
         background = not self._foreground and response.get("background") is not False
+        if not (background or self._foreground):
+            self._go_to_foreground()
         return {"provider": self.name, "response_id": name, "background": background}
 
     def _plainer(self, error: ProviderError) -> bool:
         """Whether the request may be accepted in a plainer form: whole transcript, or in the foreground."""
-        words = error.sentence.lower()
+        words = f"{error.sentence} {error.about}".lower()
         if self._chain and error.kind in ("not_found", "invalid") and "previous" in words:
             self._chain = False
             return True
         if not self._foreground and error.kind == "invalid" and "background" in words:
-            self._foreground, self._chain = True, False
-            self._notice = "This server has no background responses: the answer is streamed in the foreground."
+            self._go_to_foreground()
             return True
         return False
+
+    def _go_to_foreground(self) -> None:
+        """Such a server keeps no answers, so that none can be referred to either."""
+        self._foreground, self._chain = True, bool(self.config.chain)
+        self._notice = "This server has no background responses: the answer is streamed in the foreground."
 
     # reading
 
@@ -177,6 +191,8 @@ class OpenAIProvider(Provider):
         if not handle.get("background"):
             raise ProviderError("lost", "The answer was streamed to a process that is gone.", retryable=True)
         after = {"starting_after": cursor - 1} if cursor else {}
+        if not cursor:
+            self._items[name] = []
         try:
             with translated(self.config.api_key):
                 stream = self._client().responses.retrieve(name, stream=True, **after)
@@ -191,6 +207,7 @@ class OpenAIProvider(Provider):
         for data in events:
             if data.get("object") == "response":
                 self._keep(name, data)
+                yield ProviderEvent("text", turn_result(self._whole[name]).text, cursor)
                 return
             number = data.get("sequence_number")
             if isinstance(number, int) and number < cursor:
@@ -208,8 +225,10 @@ class OpenAIProvider(Provider):
         if kind in THINKING:
             return ProviderEvent("thinking", str(data.get("delta") or ""), cursor)
         if kind in TERMINAL and isinstance(data.get("response"), dict):
-            self._finish(name, data["response"])
+            self._finish(name, {"status": kind.removeprefix("response."), **data["response"]})
         item = data.get("item")
+        if kind == "response.output_item.done" and name in self._items:
+            self._items[name].append(item)
         if kind == "response.output_item.added" and isinstance(item, dict) and item.get("type") == "function_call":
             return ProviderEvent("tool", str(item.get("name") or ""), cursor)
         return ProviderEvent("progress", "", cursor)
@@ -222,9 +241,10 @@ class OpenAIProvider(Provider):
             self._finish(name, response)
 
     def _finish(self, name: str, response: dict[str, Any]) -> None:
-        if response.get("status") in ACTIVE or str(response.get("id")) != name:
+        if response.get("status") in ACTIVE or str(response.get("id") or name) != name:
             raise ProviderError("garbage", "The provider ended its answer with another one.", retryable=True)
-        self._whole[name] = response
+        items = response.get("output") or self._items.pop(name, [])
+        self._whole[name] = {**response, "id": name, "output": items}
 
     def _wait_for(self, name: str) -> None:
         for tries in range(10**9):
@@ -244,13 +264,15 @@ class OpenAIProvider(Provider):
             return _data(self._client().responses.retrieve(name, timeout=ASK_SECONDS))
 
 
-def _first(stream: Any, events: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """The event that names the response, or the whole response where a server does not stream."""
+def _beginning(stream: Any, events: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events up to the one that names the response, or the whole response where a server does not stream."""
     if (whole := unstreamed(stream)) is not None:
-        return whole
+        return [whole]
+    seen: list[dict[str, Any]] = []
     for data in events:
+        seen.append(data)
         if isinstance(data.get("response"), dict):
-            return data
+            return seen
     raise ProviderError("cut", "The provider's stream ended before the answer did.", retryable=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,9 +62,9 @@ def turn_result(response: Mapping[str, Any]) -> TurnResult:
 
 def usage_of(usage: object) -> Usage:
     """Tokens as the provider counts them: cached ones are part of the input, reasoning is part of the output."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, Mapping) or not {"input_tokens", "output_tokens"} & usage.keys():
         return Usage(known=False)
-    of_input, of_output = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
+    of_input, of_output = _part(usage, "input_tokens_details"), _part(usage, "output_tokens_details")
     return Usage(
         input_tokens=_count(usage.get("input_tokens")),
         cached_input_tokens=_count(of_input.get("cached_tokens")),
@@ -74,10 +75,11 @@ def usage_of(usage: object) -> Usage:
 
 
 def _since(transcript: Sequence[Entry]) -> tuple[str, Sequence[Entry]]:
-    """The last response and what came after it; the provider keeps the rest."""
+    """The last response that the provider keeps, and what came after it."""
     for index in range(len(transcript) - 1, -1, -1):
-        if transcript[index]["role"] == "assistant" and transcript[index].get("response_id"):
-            return str(transcript[index]["response_id"]), transcript[index + 1 :]
+        entry = transcript[index]
+        if entry["role"] == "assistant" and entry.get("response_id") and entry.get("is_kept", True):
+            return str(entry["response_id"]), transcript[index + 1 :]
     return "", transcript
 
 
@@ -119,7 +121,7 @@ def _calls(items: Sequence[Mapping[str, Any]]) -> tuple[ToolRequest, ...]:
 
 def _arguments(item: Mapping[str, Any]) -> str:
     said = item.get("arguments")
-    return said if isinstance(said, str) else "null"
+    return json.dumps(said) if isinstance(said, Mapping) else said if isinstance(said, str) else "null"
 
 
 def _finish(response: Mapping[str, Any], calls: Sequence[ToolRequest], refusal: str) -> tuple[str, str, bool]:
@@ -139,6 +141,11 @@ def _finish(response: Mapping[str, Any], calls: Sequence[ToolRequest], refusal: 
     error = response.get("error") or {}
     kind, retryable = NAMES.get(str(error.get("code") or "server_error"), ("invalid", False))
     return "failed", clean(str(error.get("message") or kind)), retryable
+
+
+def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = usage.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _count(value: object) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,12 +60,14 @@ class SimulatedProvider(Provider):
     def events(self, handle: Handle, cursor: int = 0) -> Iterator[ProviderEvent]:
         number = 0
         for action in handle["actions"]:
+            due = time.monotonic()
             for event in _events_of(action):
                 number += 1
                 if number <= cursor:
                     continue
                 if action["do"] == "stream" and action["rate"]:
-                    self._wait(1 / action["rate"])
+                    due += 1 / action["rate"]  # as a server does it, that does not wait for who reads
+                    self._wait(max(0.0, due - time.monotonic()))
                 yield ProviderEvent(event.kind, event.text, number)
                 self._disturb(action, int(handle["tries"]))
 

@@ -26,13 +26,15 @@ def events(stream: Any, secret: str) -> Iterator[dict[str, Any]]:
             if event.data.startswith("[DONE]"):
                 return
             data = json.loads(event.data) if event.data else {}
+            if event.event and isinstance(data, dict):
+                data.setdefault("type", event.event)
         except StopIteration:
             return
         except Exception as error:  # noqa: BLE001 - a hostile stream may raise anything
             raise translate(error, secret) from None
         if not isinstance(data, dict):
             raise ProviderError("garbage", "The provider sent an event that is no object.", retryable=True)
-        if data.get("type") == "error" or isinstance(data.get("error"), dict):
+        if data.get("type") == "error" or (data.get("error") and isinstance(data["error"], dict | str)):
             raise _reported(data, secret)
         yield data
 
@@ -48,6 +50,8 @@ def unstreamed(stream: Any) -> dict[str, Any] | None:
 
 
 def _reported(data: dict[str, Any], secret: str) -> ProviderError:
+    if isinstance(data.get("error"), str):
+        return named("", data["error"], secret)
     said = data["error"] if isinstance(data.get("error"), dict) else data
     name = said.get("code") or (said.get("type") if said is not data else "")
     return named(str(name or ""), str(said.get("message") or ""), secret)

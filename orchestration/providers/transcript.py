@@ -1,6 +1,6 @@
 """The transcript of an agent: JSON entries, the same for every provider. Pure.
 
-`{"role": "user", "text", "attachments"?}` · `{"role": "assistant", "text", "calls", "raw", "response_id"}` ·
+`{"role": "user", "text", "attachments"?}` · `{"role": "assistant", "text", "calls", "raw", "response_id", "is_kept"}` ·
 `{"role": "tool", "results": [{"id", "text", "is_error"}]}`, where `id` is the provider's call id.
 """
 
@@ -25,6 +25,7 @@ def assistant(result: TurnResult) -> dict[str, Any]:
         "calls": calls,
         "raw": [dict(item) for item in result.raw],
         "response_id": result.response_id,
+        "is_kept": result.is_kept,
     }
 
 

@@ -1,12 +1,12 @@
-"""The steps of a run as data, in two statements and one more where anything was decided."""
+"""The steps of a run as data, in two statements, one more where anything was decided, and one where agents worked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestration.engine.image import PlanImage
-from orchestration.models import StepRun, WorkflowRun
+from orchestration.models import ExecutionRun, StepRun, WorkflowRun
 from orchestration.reading import approvals
 from orchestration.reading.plain import Data, moment, policy, seconds, usage
 
@@ -14,6 +14,7 @@ COLUMNS = (
     "id", "key", "type", "state", "state_reason", "error", "risk", "verdict", "attempt", "execution_run_id",
     "approval_id", "started_at", "finished_at", "due_at", "exit_code", "outputs", "checks", "usage",
 )  # fmt: skip
+NOTHING_OUTSIDE: Data = {"sync_status": None, "sync_error": "", "last_reconciled_at": None}
 
 
 def step_rows(run: WorkflowRun) -> list[Data]:
@@ -24,7 +25,21 @@ def step_rows(run: WorkflowRun) -> list[Data]:
 
 def steps_data(rows: list[Data], plan: PlanImage) -> list[Data]:
     asked = approvals.by_step(row["id"] for row in rows)
-    return [_step(row, plan, asked.get(row["id"], [])) for row in rows]
+    synced = _synced(row["execution_run_id"] for row in rows if row["type"] == "sdk")
+    return [
+        _step(row, plan, asked.get(row["id"], [])) | synced.get(row["execution_run_id"], NOTHING_OUTSIDE)
+        for row in rows
+    ]
+
+
+def _synced(attempts: Iterable[Any]) -> dict[Any, Data]:
+    """How the agents' attempts stand to their providers."""
+    ids = [pk for pk in attempts if pk is not None]
+    found = ExecutionRun.objects.filter(pk__in=ids).values_list("pk", *NOTHING_OUTSIDE) if ids else []
+    return {
+        pk: {"sync_status": status, "sync_error": error, "last_reconciled_at": moment(at)}
+        for pk, status, error, at in found
+    }
 
 
 def _step(row: Mapping[str, Any], plan: PlanImage, asked: list[Data]) -> Data:

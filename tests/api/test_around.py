@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration import provider_settings
 from orchestration.api import answers
 from orchestration.models import Step, Workflow, WorkflowRun
+from policy.actors import Actor
 from tests.api.people import Caller, problem_of, with_token
 from tests.factories import UserFactory, member
 from tests.orchestration import runs
@@ -174,6 +177,33 @@ def test_providers_say_what_they_can_do_and_whether_they_are_configured(linus: C
     assert told["openai"]["configured"] is False
     for provider in told.values():
         answers.Provider.model_validate(provider)
+        assert provider["settings"] is None
+
+
+def test_providers_of_a_project_say_what_counts_there_and_never_a_key(
+    team: Team, linus: Caller, stranger: Caller, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    admin = member(team.project, "admin")
+    provider_settings.set_provider(
+        team.project, "openai", by=Actor.for_command(admin), base_url="http://127.0.0.1:11434/v1", model="llama",
+        foreground=True, key="sk-test-0123456789abcdef",
+    )  # fmt: skip
+    answer = linus.get("/providers", project=team.project.slug)
+    told = {provider["name"]: provider for provider in answer.json()["items"]}
+    for provider in told.values():
+        answers.Provider.model_validate(provider)
+    assert told["openai"]["configured"] is True
+    assert told["openai"]["settings"] == {
+        "source": "project", "base_url": "http://127.0.0.1:11434/v1", "model": "llama", "key": "…cdef",
+        "foreground": True, "problems": [],
+    }  # fmt: skip
+    assert (told["openai"]["capabilities"]["resume"], told["openai"]["capabilities"]["background"]) == (False, False)
+    assert told["anthropic"]["settings"]["problems"] == ["No API key is set for anthropic."]
+    assert b"sk-test" not in answer.content
+    assert linus.get("/providers").json()["items"][0]["settings"] is None
+    problem_of(stranger.get("/providers", project=team.project.slug), 404)
+    problem_of(linus.get("/providers", project="elsewhere"), 404)
 
 
 def test_what_was_refused_leaves_nothing_behind_that_the_next_run_could_be_taken_for(team: Team, ada: Caller) -> None:

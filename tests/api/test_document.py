@@ -16,6 +16,7 @@ POST /workflow-runs/{}/cancel, POST /workflow-runs/{}/retry-step, POST /workflow
 POST /workflow-runs/{}/pause, POST /workflow-runs/{}/replan, POST /workflow-runs/{}/resolve-step,
 GET /workflow-runs/{}/impact, GET /workflow-runs/{}/events, GET /workflow-runs/{}/steps/{}/log,
 GET /workflow-runs/{}/artifacts, GET /workflow-runs/{}/report, GET /artifacts/{}, GET /artifacts/{}/content,
+POST /workflow-runs/{}/reconcile, POST /runs/{}/reconcile,
 GET /approvals, POST /policy-check, POST /runs, GET /runs/{}, POST /runs/{}/cancel, POST /runs/{}/retry,
 POST /runs/{}/approve, GET /providers, GET /projects, GET /features
 """

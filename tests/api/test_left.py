@@ -76,6 +76,15 @@ def test_output_is_read_on_from_where_one_was(team: Team, linus: Caller) -> None
     answers.Log.model_validate(later)
 
 
+def test_what_an_agent_says_is_output_too(team: Team, linus: Caller) -> None:
+    run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
+    runs.start(run, "a")
+    say(ExecutionRun.objects.get(), "agent", "I look.\n", 8)
+    told = linus.get(f"/workflow-runs/{run.pk}/steps/a/log", stream="agent").json()
+    assert [(part["stream"], part["text"]) for part in told["items"]] == [("agent", "I look.\n")]
+    answers.Log.model_validate(told)
+
+
 def test_artifacts_are_told_with_where_they_come_from(linus: Caller, run: WorkflowRun) -> None:
     kept = keep(run, "first", b"hello")
     listed = linus.get(f"/workflow-runs/{run.pk}/artifacts").json()

@@ -40,8 +40,10 @@ class FakeHost:
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         self.handles.append(handle)
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
         self.checkpoints.append(checkpoint)
+        if handle is not None:
+            self.handles.append(handle)
 
     def permit(self, call: ToolCall) -> Permission:
         return Permission("allowed")

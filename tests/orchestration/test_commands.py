@@ -302,7 +302,7 @@ def test_reconcile_does_what_is_due(team: Team) -> None:
 
     assert "Repaired 1 rows" in command("reconcile")
     assert runs.states(run) == {"a": "ready"}
-    assert json.loads(command("reconcile", "--json")) == {"repaired": 0, "adopted": 0, "left": 0}
+    assert json.loads(command("reconcile", "--json")) == {"repaired": 0, "adopted": 0, "left": 0, "providers": []}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -341,3 +341,53 @@ def test_more_steps_cost_no_more_statements(team: Team, ada: Client, django_asse
         for tail in ("", "launch/", "versions/"):
             with django_assert_max_num_queries(20):
                 ada.get(url(workflow, tail))
+
+
+# what an agent is given
+
+
+AGENT = {
+    "view": "steps", "plan-name": "Plan", "steps-0-type": "sdk", "steps-0-key": "a", "steps-0-prompt": "Look.",
+    "steps-0-provider": "openai",
+}  # fmt: skip
+
+
+def agent_in(answer: HttpResponse) -> dict[str, Any]:
+    """The step as the text view would have it."""
+    return dict(plan_text.read_plan(answer.context["builder"]["text"])["steps"][0])  # type: ignore[call-overload, index]
+
+
+def test_tools_and_documents_are_ticked_kept_in_order_and_added_to(team: Team, ada: Client) -> None:
+    sent = {
+        **AGENT, "do": "text", "steps-0-tools": "write_file\r\nlist_files\r\nread_file",
+        "steps-0-tools+read_file": "on", "steps-0-tools+write_file": "on", "steps-0-tools+run_command": "on",
+        "steps-0-context+docs/b+c.md": "on", "steps-0-context-more": "docs/a.md\r\n\r\ndocs/b+c.md",
+    }  # fmt: skip
+    step = agent_in(ada.post(new_url(team), sent))
+    assert step["tools"] == ["write_file", "read_file", "run_command"]
+    assert step["context"] == ["docs/b+c.md", "docs/a.md"]
+    assert "tools" not in agent_in(ada.post(new_url(team), {**AGENT, "do": "text", "steps-0-tools": "read_file"}))
+
+
+def test_the_picker_offers_the_features_documents_and_says_what_is_cut(team: Team, ada: Client) -> None:
+    for name, words in (("long.md", 40_000), ("short.md", 10)):
+        Path(team.project.path, name).write_text("# Title\n" + "word " * words)
+        team.feature.documents.create(path=name, title=name.title(), digest="d", size=words * 5)
+    sent = {**AGENT, "steps-0-context+long.md": "on", "steps-0-context+gone.md": "on"}
+    page = ada.post(new_url(team), {**sent, "do": "check"})
+    text = text_of(page)
+    assert "long.md Long.Md, about 57,143 tokens" in text
+    assert "of 30.0k tokens" in text
+    assert "long.md was cut in line 2 of 2" in text
+    assert "gone.md could not be attached: No such file or directory." in text
+    live = ada.post(new_url(team, "check/"), sent)
+    assert 'id="builder-agent-0" hx-swap-oob="true"' in live.content.decode()
+
+
+def test_an_agents_step_says_how_its_provider_stands(team: Team, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    text = text_of(ada.post(new_url(team), {**AGENT, "do": "check"}))
+    assert "No API key is set for openai." in text
+    assert "taken up after a restart" in text
+    text = text_of(ada.post(new_url(team), {**AGENT, "do": "check", "steps-0-provider": "simulated"}))
+    assert "Simulated (no model is asked)" in text

@@ -10,7 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.engine import controlling, launching
+from orchestration.engine.change import Change
+from orchestration.engine.door import change_run
+from orchestration.hosting import AttemptHost
 from orchestration.models import RunSeen
+from policy.actors import Actor
 from tests.factories import UserFactory
 from tests.orchestration import runs
 from tests.orchestration.runs import Team
@@ -298,3 +302,49 @@ def test_the_fallback_sends_the_same_parts_as_the_socket(team: Team) -> None:
     assert 'id="state-line"' in page
     nothing = signed_in(team.linus).get(url(run, "live/"), {"after": run.last_sequence_no})
     assert nothing.content == b""
+
+
+# an agent
+
+
+def test_the_agent_tab_tells_turns_calls_notes_and_what_they_cost(team: Team) -> None:
+    run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
+    runs.start(run, "a")
+    say = {
+        "agent.context": {"documents": ["a.md"], "tokens": 1200, "cut": ["b.md was left out."]},
+        "agent.turn.started": {"turn": 1},
+        "agent.turn.finished": {
+            "turn": 1, "text": "<i>I look.</i>", "input_tokens": 100, "output_tokens": 20, "cost_usd": 0.5,
+        },
+        "tool_call.requested": {"call_id": "c1", "name": "run_command", "arguments": {"command": "sudo ls"}},
+        "tool_call.denied": {"call_id": "c1", "name": "run_command", "reason": "the rules forbid it"},
+        "agent.retry": {"wait_seconds": 2, "reason": "The provider is overloaded (529)."},
+    }  # fmt: skip
+
+    def body(change: Change) -> None:
+        for kind, data in say.items():
+            change.event(kind, "a", data)
+
+    change_run(run.pk, Actor.system("worker"), body)
+    page = signed_in(team.linus).get(url(run), {"step": "a", "panel": "agent"})
+    text = text_of(page)
+    assert "1 turn 1 tool call 100 tokens in 20 out $0.50" in text
+    assert "Attached: a.md (about 1,200 tokens). b.md was left out." in text
+    assert "&lt;i&gt;I look.&lt;/i&gt;" in page.content.decode()
+    assert "run_command sudo ls refused" in text
+    assert "Asked again after 2 s: The provider is overloaded (529)." in text
+    assert 'hx-trigger="every 2s"' in page.content.decode()
+
+
+def test_the_agent_tab_shows_the_words_of_this_moment_half_lines_included(team: Team) -> None:
+    run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
+    assignment = runs.start(run, "a")
+    assert assignment is not None
+    host = AttemptHost(assignment, runs.OWNER)
+    host.emit("agent.turn.started", {"turn": 1})
+    assert "nothing was said yet" in text_of(signed_in(team.linus).get(url(run), {"step": "a", "panel": "agent"}))
+    host.log("agent", b"I look at <b>", 13)
+    page = signed_in(team.linus).get(url(run), {"step": "a", "panel": "agent"})
+    assert "I look at &lt;b&gt;" in page.content.decode()
+    host.emit("agent.turn.finished", {"turn": 1, "text": "I looked."})
+    assert "I look at" not in text_of(signed_in(team.linus).get(url(run), {"step": "a", "panel": "agent"}))

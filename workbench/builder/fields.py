@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestration.executors.tools import TOOLS
 from orchestration.providers import PROVIDERS
 from workbench.builder.kinds import NOTHING_NEEDED
 
@@ -25,6 +26,7 @@ class Field:
     hint: str = ""
     options: Sequence[tuple[str, str]] = ()
     placeholder: str = ""
+    more: str = ""  # of a list to pick from: the label of a box for what it doesn't offer
 
     @property
     def slug(self) -> str:
@@ -74,6 +76,9 @@ NETWORK = Field(
     hint="Out of the sandbox, where there is one. Policy asks for an approval.",
 )  # fmt: skip
 OUTPUTS = Field("outputs", "Outputs it promises", "words", "half", folded=True, placeholder="version")
+TOOL_WORDS = tuple(
+    (tool.name, f"{'Changes things' if tool.effects else 'Only reads'}. {tool.description}") for tool in TOOLS.values()
+)
 PROMPT = Field(
     "prompt", "Task", "long", needed=True, hint="${{ inputs.NAME }} and ${{ steps.KEY.outputs.NAME }} are filled in."
 )
@@ -120,13 +125,16 @@ STEPS: dict[str, tuple[Field, ...]] = {
         PROMPT, PROVIDER,
         Field("model", "Model", "code", "third"),
         Field("max_turns", "Turns at most", "number", "third"),
-        Field("tools", "Tools", "words", placeholder="read_file, write_file, run_command"),
+        Field("tools", "Tools", "picked", hint="Each call is judged by the rules like a command.", options=TOOL_WORDS),
+        Field(
+            "context", "Documents to attach", "picked", more="Other files, one on each line",
+            hint="Whole while there is room, in this order; what is cut is said.",
+        ),
+        Field("budget.max_cost_usd", "Budget in US dollars", "number", "third"),
+        Field("budget.max_tokens", "Budget in tokens", "number", "third"),
+        Field("max_output_tokens", "Output tokens at most", "number", "third"),
         KEY, *WORKING, _effects("repeatable"), GO_ON, NETWORK,
         Field("system", "System prompt", "long", folded=True),
-        Field("context", "Documents to attach", "lines", folded=True),
-        Field("max_output_tokens", "Output tokens at most", "number", "third", folded=True),
-        Field("budget.max_cost_usd", "Budget in US dollars", "number", "third", folded=True),
-        Field("budget.max_tokens", "Budget in tokens", "number", "third", folded=True),
         Field("output_schema", "Shape of its answer", "json", folded=True),
         OUTPUTS, ARTIFACTS,
     ),

@@ -150,5 +150,6 @@ KINDS = {
     "pairs": Kind("lines", _show_pairs, _read_pairs, "One NAME=value on each line."),
     "json": Kind("script", _show_json, _read_json, "As JSON."),
     "artifacts": Kind("lines", _show_artifacts, _read_artifacts, "One path on each line, also path | name | kind."),
+    "picked": Kind("picks", _show_lines, _read_lines),
     "default": Kind("input", _show_default, _read_default),
 }

@@ -17,6 +17,7 @@ from workbench.builder import faults, plans
 from workbench.builder.drafts import Draft
 from workbench.builder.fields import CHECK_LABELS, INPUT, PLAN, STEPS, Field, fields_of_check
 from workbench.builder.kinds import KINDS
+from workbench.builder.records import PICK
 from workbench.builder.verdicts import asks, gates_of
 from workbench.drawing import drawing_of
 
@@ -33,6 +34,7 @@ class Shown:
     field: Field
     value: str
     errors: Sequence[str]
+    offered: Sequence[tuple[str, str]] = ()
 
     @property
     def id(self) -> str:
@@ -53,6 +55,17 @@ class Shown:
         return known if self.value in dict(known) else [*known, (self.value, self.value or "choose")]
 
     @property
+    def picks(self) -> list[tuple[str, str, str, bool]]:
+        """Name, value, words, ticked. What is ticked and not offered can be unticked all the same."""
+        chosen = self.value.split("\n") if self.value else []
+        offered = dict(self.offered or self.field.options)
+        beside = {value: "" for value in chosen if value not in offered}
+        return [
+            (f"{self.name}{PICK}{value}", value, words, value in chosen)
+            for value, words in {**offered, **beside}.items()
+        ]
+
+    @property
     def rows(self) -> int:
         return min(max(self.value.count("\n") + 1, 2), 16)
 
@@ -60,17 +73,27 @@ class Shown:
 class Sheet:
     """`previews` are there when the plan is valid."""
 
-    def __init__(self, draft: Draft, previews: Sequence[StepPreview]) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        previews: Sequence[StepPreview],
+        documents: Sequence[tuple[str, str]] = (),
+        agents: Mapping[int, Data] | None = None,
+    ) -> None:
         self.draft, self.previews = draft, previews
+        self.documents, self.agents = documents, agents or {}
         self.texts = plans.show(draft.data) if draft.view == "steps" and draft.data is not None else {}
         self.errors = faults.by_field(draft, draft.faults)
 
     def fields(self, shape: Sequence[Field], prefix: str, *, folded: bool | None = None) -> list[Shown]:
         return [
-            Shown(name, field, self.texts.get(name, ""), self.errors.get(name, ()))
+            Shown(name, field, self.texts.get(name, ""), self.errors.get(name, ()), self._offered(field))
             for field in shape
             if folded in (None, field.folded) and (name := f"{prefix}-{field.slug}")
         ]
+
+    def _offered(self, field: Field) -> Sequence[tuple[str, str]]:
+        return self.documents if field.name == "context" else ()
 
     def plan(self) -> Data:
         more = self.fields(PLAN, "plan", folded=True)
@@ -103,6 +126,7 @@ class Sheet:
             "more": more,
             "more_open": any(shown.errors for shown in more),
             "checks": [self._check(prefix, place, check) for place, check in enumerate(step.get("checks") or [])],
+            "agent": self.agents.get(index),
             "check_kinds": CHECK_LABELS.items() if kind == "validation" else (),
             "first": index == 0,
             "last": index == last,

@@ -14,7 +14,7 @@ from workbench.templatetags import badges
 Data = dict[str, Any]
 SHOWN = 200
 PEOPLE, PARTS = "@people", "@system"
-SYSTEM = ("worker", "sweeper")
+SYSTEM = ("worker", "sweeper", "reconciler")
 KINDS = {
     "run": "The run",
     "step": "Steps",
@@ -86,6 +86,7 @@ LOOKS = {
     "approval.lapsed": Look("the approval no longer holds", "replace", "warn"),
     "approval.expired": Look("the time to decide is over", "hourglass-off"),
     "attempt.taken_up": Look("its work goes on under a new worker", "refresh", "hold"),
+    "attempt.reconciled": Look("its provider was asked how it stands:", "refresh", "hold"),
     "agent.context": Look("documents were attached", "file-text"),
     "agent.turn.started": Look("asks the model", "robot"),
     "agent.turn.finished": Look("the model answered", "robot", "active"),
@@ -193,6 +194,15 @@ def _names(data: Mapping[str, Any]) -> str:
     return ", ".join(str(name) for name in names)[:300]
 
 
+def _at_provider(data: Mapping[str, Any]) -> str:
+    """What the provider said, and what that means for the attempt."""
+    if data.get("sync_status") == "error":
+        return f"it could not be asked. {data.get('error', '')}"
+    said = str(data.get("at_provider", "")).replace("_", " ")
+    ended = ", stopped there" if data.get("was_stopped") else ""
+    return f"{said}{ended}" + (", out of step with this run" if data.get("sync_status") == "stale" else "")
+
+
 MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.created": lambda data: f"with version {data.get('version', '?')} of the plan",
     "run.replanned": lambda data: f"(version {data.get('before', '?')} to {data.get('version', '?')})",
@@ -205,6 +215,7 @@ MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "step.artifacts": _names,
     "approval.requested": lambda data: f"of {data['quorum']} people" if data.get("quorum", 1) > 1 else "",
     "approval.decided": lambda data: {"approve": "approved", "reject": "rejected"}.get(str(data.get("decision")), ""),
+    "attempt.reconciled": _at_provider,
     "agent.turn.finished": lambda data: (
         f"({data.get('input_tokens', 0)} tokens in, {data.get('output_tokens', 0)} out)"
     ),

@@ -15,6 +15,7 @@ from policy.step_facts import runs_code
 from workbench.run_page import agent, log, packets, patches
 from workbench.run_page.controls import step_controls
 from workbench.run_page.steps import step_row
+from workbench.run_page.sync import sync_of
 from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
@@ -104,7 +105,7 @@ def _log(view: RunView, row: Data) -> Data:
 
 
 def _agent(view: RunView, row: Data) -> Data:
-    return {"turns": agent.turns(view, row)}
+    return {"agent": agent.work(view, row)}
 
 
 def _io(view: RunView, row: Data) -> Data:
@@ -146,6 +147,9 @@ def _pairs(values: Data) -> list[Data]:
 
 
 def _diff(view: RunView, row: Data) -> Data:
+    attempt = ExecutionRun.objects.filter(pk=row["execution_run_id"]).select_related("run").first()
+    if found_so_far := patches.so_far(attempt):
+        return {"diff": found_so_far}
     found = Artifact.objects.filter(step_run=row["id"], kind="diff").order_by("-created_at").first()
     return {"diff": patches.diff_of(found, content_url(found.pk) if found else "")}
 
@@ -193,6 +197,7 @@ def _attempt(view: RunView, row: Data, one: ExecutionRun) -> Data:
         "cost_usd": used["cost_usd"],
         "log_url": view.address(step=row["key"], panel="log", attempt=one.number, line=None),
         "digest": one.digest,
+        "sync": sync_of(one),
     }
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
+from orchestration import worktree
 from orchestration.artifacts import ArtifactMissing, ArtifactStore
-from orchestration.models import Artifact
+from orchestration.models import Artifact, ExecutionRun
+from orchestration.workspace import WorkspaceError
 
 Data = dict[str, Any]
 READ = 400_000
@@ -35,6 +37,21 @@ def diff_of(artifact: Artifact | None, download_url: str) -> Data | None:
         "cut": cut or artifact.size > READ or bool(told.get("truncated")),
         "download_url": download_url,
     }
+
+
+def so_far(attempt: ExecutionRun | None) -> Data | None:
+    """What a step that still works has changed until now; None where nobody can tell, or it is over."""
+    path = Path(settings.WORKTREES_DIR) / str(attempt.run_id) if attempt else None
+    if attempt is None or path is None or attempt.finished_at or not worktree.store_of(path).is_dir():
+        return None
+    try:
+        tree = worktree.open_run_worktree(path)
+        found = worktree.diff(tree, attempt.tree_before or attempt.run.base_commit, worktree.peek(tree).tree)
+    except (WorkspaceError, OSError):
+        return None
+    files, cut = parse(found.patch.decode("utf-8", "replace"))
+    counts = {"additions": found.insertions, "deletions": found.deletions}
+    return {"files": files, **counts, "cut": cut or found.truncated, "download_url": "", "so_far": True}
 
 
 def parse(text: str) -> tuple[list[Data], bool]:

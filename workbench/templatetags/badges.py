@@ -80,6 +80,11 @@ LOOKS: dict[str, dict[str, Look]] = {
         "returned": Look("idle", icon="arrow-back-up"),
         "checkpoint": Look("warn", icon="hand-stop"),
     },
+    "sync": {
+        "in_sync": Look("good", icon="circle-check"),
+        "stale": Look("warn", icon="unlink"),
+        "error": Look("bad", icon="circle-x"),
+    },
     "type": {
         "command": Look("idle", icon="terminal-2"),
         "sdk": Look("idle", icon="robot"),
@@ -104,6 +109,11 @@ LABELS: dict[str, dict[str, str]] = {
     "run": {**dict(RunState.choices), "canceling": "Canceling", "pausing": "Pausing"},
     "step": dict(StepState.choices),
     "approval": dict(ApprovalState.choices),
+    "sync": {
+        "in_sync": "In sync with the provider",
+        "stale": "Out of step with the provider",
+        "error": "The provider could not be asked",
+    },
     "risk": {value: f"{label} risk" for value, label in Risk.choices},
     "verdict": {
         "allow": "Runs without approval",

@@ -18,7 +18,7 @@ from orchestration.reading import finding
 from orchestration.schema import InvalidPlan
 from policy.access import Permission
 from workbench import plan_templates
-from workbench.builder import drafts, verdicts
+from workbench.builder import agents, drafts, verdicts
 from workbench.builder.drafts import Draft
 from workbench.builder.sheet import Sheet, graph
 from workbench.flags import require_orchestration
@@ -85,7 +85,7 @@ def check(request: HttpRequest, slug: str, feature: str) -> HttpResponseBase:
     found = feature_of(place, feature)
     draft = drafts.of_form(request.POST.dict(), project=slug, feature=found.slug)
     label = request.POST.get("save_label", "")[:40] or "Save"
-    return show(request, "workbench/_builder_check.html", _looked_at(place, draft, label))
+    return show(request, "workbench/_builder_check.html", _looked_at(place, found, draft, label))
 
 
 @page("GET", "POST")
@@ -184,18 +184,20 @@ def _newer(request: HttpRequest, workflow: Workflow) -> WorkflowVersion | None:
 
 
 def _looked_at(
-    place: Place, draft: Draft, save_label: str, *, is_new: bool = False, is_checked: bool = False
+    place: Place, feature: Feature, draft: Draft, save_label: str, *, is_new: bool = False, is_checked: bool = False
 ) -> dict[str, Any]:
     """Sheet, result and graph of a draft, with the policy's word on each step where the plan is valid."""
     plan = None if is_new or is_checked else draft.check()
     previews = verdicts.look(plan, place.project) if plan else []
-    sheet = Sheet(draft, previews)
+    looked = agents.look(place.project, draft.steps) if draft.view == "steps" else {}
+    sheet = Sheet(draft, previews, agents.documents(feature.documents.all()), looked)
     warned = verdicts.warnings(previews, place.project, place.by)
     return {
         "sheet": sheet,
         "result": sheet.result(role=place.role, save_label=save_label, warnings=warned),
         "graph": graph(plan, previews),
         "verdicts": sheet.verdicts(),
+        "agents": list(looked.values()),
     }
 
 
@@ -212,7 +214,7 @@ def _builder(
 ) -> HttpResponseBase:
     latest = planning.latest_version(workflow) if workflow else None
     label = f"Save version {latest.number + 1}" if latest else "Save"
-    looked = _looked_at(place, draft, label, is_new=is_new, is_checked=is_checked)
+    looked = _looked_at(place, feature, draft, label, is_new=is_new, is_checked=is_checked)
     sheet: Sheet = looked["sheet"]
     url = place.url("workflow", workflow.pk) if workflow else place.url("new-workflow", feature.slug)
     may_launch = place.may(Permission.LAUNCH)

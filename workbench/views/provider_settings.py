@@ -42,7 +42,7 @@ def provider(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
     initial = {"model": found.model, "foreground": found.foreground}
     initial["base_url"] = found.base_url if found.source == "project" else ""
     form = ProviderForm(posted(request), initial=initial)
-    if request.method == "POST" and form.is_valid() and _stored(place, name, form):
+    if request.method == "POST" and form.is_valid() and _stored(request, place, name, form):
         messages.success(request, f"{found.label} is set for this project.")
         return go(request, place.url("project-providers"))
     context = {
@@ -74,16 +74,25 @@ def connection(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
     return go(request, place.url("project-providers"))
 
 
+@page("POST")
+def removal(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
+    place = place_of(request, slug, Permission.MANAGE)
+    label = _health(place, name).label
+    provider_settings.remove_provider(place.project, name, by=place.by)
+    messages.success(request, f"{label}: the server's own settings count again.")
+    return go(request, place.url("project-providers"))
+
+
 def _health(place: Place, name: str) -> provider_settings.Health:
     if name not in PROVIDERS:
         raise Invalid(f"There is no provider {name!r}.")
     return provider_settings.health(place.project, name)
 
 
-def _stored(place: Place, name: str, form: ProviderForm) -> bool:
+def _stored(request: HttpRequest, place: Place, name: str, form: ProviderForm) -> bool:
     given = form.cleaned_data
     try:
-        provider_settings.set_provider(
+        is_keyless = provider_settings.set_provider(
             place.project, name, by=place.by, base_url=given["base_url"], model=given["model"],
             foreground=given["foreground"], key=given["key"] or None,
         )  # fmt: skip
@@ -91,4 +100,6 @@ def _stored(place: Place, name: str, form: ProviderForm) -> bool:
         field = refusal.details.get("field", "base_url")
         form.add_error(field if field in form.fields else "base_url", refusal.message)
         return False
+    if is_keyless:
+        messages.warning(request, provider_settings.KEY_GONE)
     return True

@@ -39,13 +39,15 @@ class Calls:
         self._watch = watch
         self._place = place
         self._clean = clean
+        self.has_unsaved = False  # results of calls that only read
 
     def settle(self) -> bool:
         """Carry the open calls as far as they may go; False when one of them still waits for a decision."""
         for index, call in enumerate(self._state.calls):
             if call.result is None and call.state != "started":
                 self._ask(call, index)
-        self._save()
+        if not self._is_saved_next():
+            self._save()
         for call in self._state.calls:
             self._watch.look()
             if call.result is None and call.state == "pending":
@@ -54,6 +56,11 @@ class Calls:
                 self._make(call)
         self._state.close_calls()
         return True
+
+    def _is_saved_next(self) -> bool:
+        """Whether the start of a call, which is made durable anyway, comes before anything else."""
+        first = next((call for call in self._state.calls if call.result is None), None)
+        return first is not None and first.state == "open" and TOOLS[first.name].effects
 
     def end_begun(self) -> None:
         """When the agent has to stop: processes of calls that an earlier process began must not live on."""
@@ -120,10 +127,12 @@ class Calls:
         call.result = {"text": text, "is_error": output.is_error}
         if output.facts.get("group_empty") is False:
             self._state.extension["group_empty"] = False
-        self._save()
         told = {"call_id": call.call_id, "name": call.name, "ok": not output.is_error, **dict(output.facts)}
         summary = self._clean(output.summary or text)[:SHOWN_CHARS]
         self._host.emit("tool_call.finished", {**told, "summary": summary, "duration_ms": int(seconds * 1000)})
+        self.has_unsaved = True
+        if TOOLS[call.name].effects:
+            self._save()  # what only read may be read again
 
     def _announce(self, call: Call, arguments: Mapping[str, Any] | None) -> None:
         if call.state == "pending":
@@ -146,6 +155,7 @@ class Calls:
 
     def _save(self) -> None:
         self._state.spent_seconds = self._watch.spent
+        self.has_unsaved = False
         self._host.save_checkpoint(self._state.to_json())
 
 

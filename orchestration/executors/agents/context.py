@@ -13,6 +13,7 @@ from ..tools.paths import PathRefused, read_bytes
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md")
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 LEAST_USEFUL_TOKENS = 50
+LONG_LINE_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,34 @@ def instruction_paths(workspace: Path) -> list[str]:
 
 
 def _shortened(document: Document, left: int, need: int) -> tuple[str, str]:
-    """As much of the beginning as fits, on a line border, and the sentence that says so."""
+    """As much of the beginning as fits, on a line border where lines are short, and the sentence that says so."""
     lines: list[str] = []
     used = estimate_tokens(_frame(document.path, "")) + 20
-    for line in document.text.splitlines():
-        used += estimate_tokens(line + "\n")
-        if used > left:
+    whole, where = document.text.splitlines(), "after"
+    for line in whole:
+        cost = estimate_tokens(line + "\n")
+        if used + cost > left:
+            if part := _part_of(line, left - used):
+                lines, where = [*lines, part], "in"
             break
+        used += cost
         lines.append(line)
     if not lines or left < LEAST_USEFUL_TOKENS:
         return "", f"{document.path} was left out: it needs about {need} tokens, {left} of the context budget are left."
     kept = _frame(document.path, "\n".join(lines) + "\n[… cut: the context budget ends here …]")
-    return kept, f"{document.path} was cut after line {len(lines)} of {len(document.text.splitlines())}."
+    share = max(1, round(estimate_tokens(kept) * 100 / need))
+    return (
+        kept,
+        f"{document.path} was cut {where} line {len(lines)} of {len(whole)}; about {share} % of it is attached.",
+    )
+
+
+def _part_of(line: str, tokens: int) -> str:
+    """The beginning of a long line, such as a paragraph; a short one is left out whole."""
+    data = line.encode("utf-8", "surrogatepass")
+    if len(data) < LONG_LINE_BYTES or tokens < LEAST_USEFUL_TOKENS:
+        return ""
+    return data[: int((tokens - 2) * 3.5)].decode("utf-8", "ignore")
 
 
 def _frame(path: str, text: str) -> str:

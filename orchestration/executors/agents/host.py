@@ -13,6 +13,7 @@ from orchestration.providers.config import ProviderConfig, from_environment
 
 from ..base import Host
 
+CONTEXT_TOKENS = 30_000  # for attached documents
 LEAST_OUTPUT_TOKENS = 256  # a shorter answer is of no use
 
 
@@ -22,7 +23,7 @@ class AgentSettings:
 
     config: ProviderConfig
     repository_instructions: bool = False  # attach AGENTS.md, CLAUDE.md
-    context_tokens: int = 30_000
+    context_tokens: int = CONTEXT_TOKENS
 
 
 @dataclass(frozen=True)

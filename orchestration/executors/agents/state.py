@@ -16,6 +16,30 @@ from orchestration.providers.transcript import assistant, tool_results, turns
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class Question:
+    """Which answer is asked for: another turn is another question, and so is a turn whose answer was given up."""
+
+    turn: int
+    asks: int
+
+    def as_data(self) -> dict[str, int]:
+        return {"turn": self.turn, "asks": self.asks}
+
+
+def question_of(checkpoint: Mapping[str, Any] | None) -> Question:
+    """The question that an agent with this checkpoint asks next."""
+    said = checkpoint or {}
+    return Question(int(said.get("turn", 0)) + 1, int(said.get("asks", 0)))
+
+
+def is_open(handle: Mapping[str, Any] | None, question: Question) -> bool:
+    """Whether an attempt's handle names an answer to this question: begun at the provider, and not taken in yet."""
+    if not handle or not handle.get("provider_handle"):
+        return False
+    return Question(int(handle.get("turn", 0)), int(handle.get("asks", 0))) == question
+
+
 @dataclass
 class Call:
     call_id: str  # ours, unique in the step
@@ -49,6 +73,10 @@ class AgentState:
     @property
     def turn(self) -> int:
         return turns(self.transcript)
+
+    @property
+    def question(self) -> Question:
+        return Question(self.turn + 1, self.asks)
 
     @property
     def pending(self) -> list[Call]:

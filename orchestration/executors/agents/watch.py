@@ -26,6 +26,7 @@ class Watch:
         self._clock = clock
         self._began = clock() - spent
         self.seconds = seconds
+        self.is_behind = False  # the provider was seen to be further than its stream told
         self._looked = float("-inf")
 
     @property
@@ -39,7 +40,9 @@ class Watch:
     def look(self) -> None:
         """Raise Stopped when the step was canceled or its time is over; LeaseLost passes through."""
         self._looked = self._clock()
-        if self._host.control() == "cancel":
+        order = self._host.control()
+        self.is_behind = self.is_behind or order == "look"
+        if order == "cancel":
             raise Stopped("canceled")
         if self.left <= 0:
             raise Stopped("timeout")

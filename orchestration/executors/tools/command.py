@@ -52,12 +52,13 @@ class CommandHost:
         return 0  # a call taken up reads its output from the beginning
 
     def control(self) -> str:
-        return self._place.host.control()
+        """Whether to end; that a provider is further than it told does not matter here."""
+        return "cancel" if self._place.host.control() == "cancel" else "none"
 
     def save_handle(self, handle: Mapping[str, Any]) -> None:
         paths.write_bytes(self._place.spool, HANDLE, json.dumps(dict(handle)).encode())
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
         """A command has none."""
 
     def permit(self, call: base.ToolCall) -> base.Permission:

@@ -28,7 +28,7 @@ class Command(PolicyCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         where, by, name = project(options["project"]), actor_of(options), options["provider"]
-        provider_settings.set_provider(
+        is_keyless = provider_settings.set_provider(
             where,
             name,
             by=by,
@@ -37,6 +37,9 @@ class Command(PolicyCommand):
             foreground=options["foreground"],
             key=value_from_stdin("Key") if options["key_stdin"] else None,
         )
-        self.stdout.write(f"Set {name} in {where.slug}.")
         if options["test"] and (found := provider_settings.test_connection(where, name, by=by)):
-            raise CommandError(" ".join(found))
+            raise CommandError(f"Set {name} in {where.slug}, but: {' '.join(found)}")
+        said = [f"Set {name} in {where.slug}."]
+        said += [provider_settings.KEY_GONE] if is_keyless else []
+        said += ["It answers."] if options["test"] else []
+        self.stdout.write(" ".join(said))

@@ -56,10 +56,12 @@ class AgentFakeHost(FakeHost):
         super().save_handle(json.loads(json.dumps(handle)))
         self.dies("handle saved", handle)
 
-    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], handle: Mapping[str, Any] | None = None) -> None:
         self.dies("checkpoint", checkpoint)
-        super().save_checkpoint(json.loads(json.dumps(checkpoint)))
+        super().save_checkpoint(*json.loads(json.dumps([checkpoint, handle])))
         self.dies("checkpoint saved", checkpoint)
+        if handle is not None:
+            self.dies("handle saved", handle)
 
     def permit(self, call: ToolCall) -> Permission:
         self.asked.append(call)

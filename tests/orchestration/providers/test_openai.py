@@ -159,6 +159,17 @@ def test_silence_in_the_background_is_no_fault_while_the_provider_works(on: Stag
     assert host.told("agent.retry") == []
 
 
+def test_a_stream_that_stays_silent_though_the_provider_is_done_is_taken_up_again(on: Stage, tmp_path: Path) -> None:
+    on.play(say("All the words of the answer."))
+    server(on).faults.append(Fault(keep=4, hold=True))
+    host = AgentFakeHost(on.settings)
+    orders = iter(["none", "none", "none", "look"])
+    host.control = lambda: next(orders, "none")  # type: ignore[method-assign]
+    assert run(make_step(on, tmp_path), host).outputs["text"] == "All the words of the answer."
+    assert [asked.method for asked in server(on).asked] == ["POST", "GET"]
+    assert "its stream did not say so" in host.told("agent.retry")[0]["reason"]
+
+
 def test_events_that_come_twice_are_counted_once(on: Stage) -> None:
     on.play(say("Once."))
     provider = on.provider()

@@ -19,6 +19,7 @@ from orchestration.providers import pricing
 from orchestration.providers.base import ToolRequest, TurnResult, Usage
 from orchestration.providers.config import ProviderConfig, address_problems, from_environment, resolve_config
 from orchestration.providers.faults import clean
+from orchestration.providers.pace import Pace
 from orchestration.providers.retry import RetryPolicy, parse_retry_after
 from orchestration.providers.script import example_value, parse_script
 
@@ -139,12 +140,20 @@ def test_somebody_elses_words_are_one_short_line_without_the_key() -> None:
 
 
 def test_documents_are_attached_whole_cut_at_a_line_or_named() -> None:
-    documents = [Document("a.md", "short"), Document("b.md", "a line of text\n" * 500), Document("c.md", "late " * 100)]
+    documents = [Document("a.md", "short"), Document("b.md", "a line of text\n" * 500)]
+    documents += [Document("c.md", "late " * 100), Document("d.md", "late " * 100)]
     attached = assemble(documents, 1000)
     assert '<document path="a.md">' in attached.text
     assert attached.tokens <= 1000
     assert attached.cut[0].startswith("b.md was cut after line ")
-    assert attached.cut[1].startswith("c.md was left out")
+    assert attached.cut[1].startswith("c.md was cut in line 1 of 1")
+    assert attached.cut[2].startswith("d.md was left out")
+
+
+def test_of_a_document_that_is_one_long_line_the_beginning_is_attached() -> None:
+    attached = assemble([Document("a.md", "# Title\n" + "Wörter " * 30_000)], 1000)
+    assert 900 < attached.tokens <= 1000
+    assert attached.cut == ("a.md was cut in line 2 of 2; about 1 % of it is attached.",)
 
 
 @given(st.lists(st.text(max_size=2000), max_size=8), st.integers(0, 2000))
@@ -217,3 +226,10 @@ def test_an_example_fits_its_schema() -> None:
 )
 def test_what_is_wrong_with_a_step_is_said_before_it_runs(definition: dict[str, object], words: str) -> None:
     assert words in " ".join(AgentExecutor().validate_config(definition))
+
+
+def test_agents_that_fail_together_come_back_one_after_the_other() -> None:
+    pace = Pace(clock=lambda: 100.0)
+    waits = [pace.wait("one project's provider", 1.0, 1.0) for _ in range(50)]
+    assert waits == [float(number) for number in range(1, 51)]
+    assert pace.wait("another's", 1.0, 1.0) == 1.0

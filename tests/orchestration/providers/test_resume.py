@@ -122,7 +122,7 @@ def test_an_edit_that_was_interrupted_is_not_forced_on_a_file_that_changed(tmp_p
         host = AgentFakeHost(on.settings)
         saves = iter(range(100))
         host.dies = lambda what, data: (
-            (_ for _ in ()).throw(Died) if what == "checkpoint" and next(saves) == 3 else None
+            (_ for _ in ()).throw(Died) if what == "checkpoint" and next(saves) == 2 else None
         )
         with pytest.raises(Died):
             run(step, host)
