@@ -95,7 +95,9 @@ def _lay_first_rows() -> None:
 
 
 def _end_sessions() -> None:
-    """A server refuses to drop a database that somebody is connected to, were it only a pool that is still filling."""
+    """A server refuses to drop a database that somebody is connected to, were it only a pool that is still filling;
+    and a busy one may take its time."""
+    connection.settings_dict["OPTIONS"]["options"] += " -c statement_timeout=0"
     connection.close()
     connection.close_pool()
     with connection._nodb_cursor() as cursor:
