@@ -55,8 +55,9 @@ def hand_over(data: bytes, descriptor: int) -> None:
 
 
 def forget_signals() -> None:
+    """Whatever the server ignores, such as one that a shell put into the background."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from orchestration.engine.locks import write_transaction
 from orchestration.models import ExecutionRun, LogChunk
 
 CHUNK_BYTES = 65_536
+ANSWER_BYTES = 2 * 1024 * 1024
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -150,12 +151,24 @@ class LogWriter:
 def read(
     attempts: Sequence[uuid.UUID], *, after: int = 0, stream: str = "", limit: int = 200
 ) -> list[Mapping[str, Any]]:
-    """Chunks of these attempts with a row id above `after`, oldest first, as mappings of their columns."""
+    """Chunks of these attempts with a row id above `after`, oldest first, as mappings of their columns. No more than
+    fits one answer: whoever wants more goes on from the last one."""
     found = LogChunk.objects.filter(attempt_id__in=list(attempts), id__gt=after)
     if stream:
         found = found.filter(stream=stream)
     columns = ("id", "attempt_id", "attempt__number", "offset", "size", "first_line", "stream", "text", "at")
-    return list(found.order_by("id").values(*columns)[:limit])
+    return _fitting(found.order_by("id").values(*columns)[:limit].iterator(chunk_size=20))
+
+
+def _fitting(chunks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    taken: list[Mapping[str, Any]] = []
+    size = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        size += chunk["size"]
+        if size >= ANSWER_BYTES:
+            break
+    return taken
 
 
 def tail(attempt_id: uuid.UUID, *, chunks: int = 20) -> list[LogChunk]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from orchestration.models import WorkflowRun
 
 # Waiting for a decision, and yet a person may set it going again.
-AGAIN = ("approval_expired", "workspace_drift")
+EXPIRED = "approval_expired"
+AGAIN = (EXPIRED, "workspace_drift")
 OPEN_FOR_SKIP = frozenset({"pending", "ready", "awaiting_approval", "retry_wait", "failed", "interrupted"})
 
 
@@ -16,7 +17,7 @@ def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
     if run.is_final or run.control == "cancel":
         return []
     found = set(states)
-    actions = ["approve"] if "awaiting_approval" in found else []
+    actions = ["approve"] if _can_be_decided(run, states) else []
     if run.control == "pause" or "interrupted" in found or run.state_reason == "workspace_drift":
         actions.append("resume")
     if run.control == "none" and run.state != "failed":
@@ -36,7 +37,7 @@ def step_actions(run: WorkflowRun, state: str, step_type: str, reason: str = "")
     """The verbs that one step allows now."""
     if run.is_final or run.control == "cancel":
         return []
-    actions = ["approve", "reject"] if state == "awaiting_approval" else []
+    actions = ["approve", "reject"] if state == "awaiting_approval" and reason != EXPIRED else []
     if state in ("failed", "interrupted", "canceled", "retry_wait") or reason in AGAIN:
         actions.append("retry-step")
     if state == "interrupted":
@@ -44,3 +45,9 @@ def step_actions(run: WorkflowRun, state: str, step_type: str, reason: str = "")
     if state in OPEN_FOR_SKIP:
         actions.append("skip-step")
     return actions
+
+
+def _can_be_decided(run: WorkflowRun, states: Sequence[str]) -> bool:
+    """The run tells the reason of the first step that waits; what others wait for is not known here."""
+    waiting = states.count("awaiting_approval")
+    return waiting > 1 or (waiting == 1 and run.state_reason != EXPIRED)

@@ -133,10 +133,11 @@
     if (!url || paused || failures < POLL_AFTER) return;
     const wanted = new URLSearchParams(location.search);
     wanted.set("after", cursor());
-    htmx.ajax("GET", `${url}?${wanted}`, { target: "#live", swap: "none" }).finally(() => {
+    const later = () => {
       again = setTimeout(poll, 3000);
       tell([]);
-    });
+    };
+    htmx.ajax("GET", `${url}?${wanted}`, { target: "#live", swap: "none" }).then(later, later);
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -76,6 +76,20 @@ def test_output_is_read_on_from_where_one_was(team: Team, linus: Caller) -> None
     answers.Log.model_validate(later)
 
 
+def test_one_answer_never_holds_more_output_than_fits(
+    team: Team, linus: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "ANSWER_BYTES", 10)
+    run = runs.launch(team, "a")
+    runs.start(run, "a")
+    for number in range(3):
+        say(ExecutionRun.objects.get(), "stdout", f"{number}line\n", 6 * (number + 1))
+    path = f"/workflow-runs/{run.pk}/steps/a/log"
+    first = linus.get(path).json()
+    rest = linus.get(path, after=first["next_after"]).json()
+    assert [[part["text"] for part in part["items"]] for part in (first, rest)] == [["0line\n", "1line\n"], ["2line\n"]]
+
+
 def test_what_an_agent_says_is_output_too(team: Team, linus: Caller) -> None:
     run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
     runs.start(run, "a")

@@ -41,7 +41,7 @@ def no_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def work(run: WorkflowRun) -> WorkflowRun:
-    while (assignment := starting.start_step(run.pk, owner=runs.OWNER)) is not None:
+    while (assignment := worker.begin(run.pk, owner=runs.OWNER)) is not None:
         worker.perform(assignment, AttemptHost(assignment, runs.OWNER), start_next=False)
     run.refresh_from_db()
     return run

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.engine import controlling, launching, recovering, replanning
+from orchestration.engine import actions, controlling, launching, recovering, replanning
 from orchestration.engine.errors import Unlaunchable, WrongState
 from orchestration.engine.finishing import Left, finish_attempt
 from orchestration.executors.base import Outcome
@@ -157,6 +157,9 @@ def test_an_expired_request_stays_blocked_and_can_be_asked_again(team: Team) -> 
     recovering.sweep()
     run.refresh_from_db()
     assert (run.state, runs.step_of(run, "g").state_reason) == ("blocked", "approval_expired")
+    allowed = actions.allowed_actions(run, ["awaiting_approval"])
+    assert "approve" not in allowed
+    assert "retry-step" in allowed
     with pytest.raises(WrongState):
         runs.decide(team, run, "g")
     controlling.retry_step(run.pk, "g", reason="Ask again.", by=team.actor("ada"))
