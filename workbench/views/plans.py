@@ -16,6 +16,7 @@ from orchestration.planner import PlannerError
 from orchestration.providers import PROVIDERS
 from orchestration.reading import finding
 from orchestration.schema import InvalidPlan
+from policy import access
 from policy.access import Permission
 from workbench import plan_templates
 from workbench.builder import agents, drafts, verdicts
@@ -158,6 +159,7 @@ def _posted(request: HttpRequest, place: Place, feature: Feature, workflow: Work
     if wish != "save":
         drafts.change(draft, wish)
         return _builder(request, place, feature, workflow, draft)
+    access.require(place.by, Permission.LAUNCH, place.project)
     plan = draft.check()
     if plan is None:
         return _builder(request, place, feature, workflow, draft, status=422, is_checked=True)

@@ -42,6 +42,7 @@ class Deed:
     do: Callable[..., Any]
     form: type[ReasonForm] = ReasonForm
     of_step: bool = False
+    may_name_step: bool = False
     tone: str = "btn-primary"
     sentence: str = ""
 
@@ -52,7 +53,7 @@ DEEDS = {
         sentence="Nothing new starts. Steps that are executing finish.",
     ),
     "resume": Deed(
-        "Resume the run", "Resume", "The run goes on.", controlling.resume_run,
+        "Resume the run", "Resume", "The run goes on.", controlling.resume_run, may_name_step=True,
         sentence="The run goes on from its last checkpoint. Interrupted steps are done again.",
     ),
     "cancel": Deed(
@@ -90,6 +91,8 @@ def run_action(request: HttpRequest, slug: str, number: int, action: str) -> Htt
 
 
 def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
+    if not deed.of_step and not deed.may_name_step:
+        return ""
     key = request.POST.get("step_key") or request.GET.get("step_key", "")
     if (key and key not in view.by_key) or (deed.of_step and not key):
         raise NotFound("This run has no such step.")
