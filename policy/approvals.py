@@ -106,6 +106,14 @@ def record_decision(
     )
 
 
+def check_person(actor: Actor, excluded: Collection[int]) -> None:
+    """For words that weigh as much as a decision: a person, present, who did not ask for it under any account."""
+    if not actor.may_approve or actor.user_id is None:
+        raise HumanPresenceRequired
+    if _is_asker(actor.user_id, excluded):
+        raise SelfApproval
+
+
 def counted_decisions(approval: Approval) -> list[Decision]:
     """The approvals that hold now: of people who still have the right, on the present digest, one for each person."""
     eligible = eligible_users(ApprovalSpec.of(approval), approval.project, approval.excluded)
@@ -125,10 +133,8 @@ def is_satisfied(approval: Approval) -> bool:
 def _decider(approval: Approval, actor: Actor, now: datetime) -> int:
     if access.role_of(actor, approval.project) is None and actor.kind != ActorKind.SYSTEM:
         raise NotVisible
-    if not actor.may_approve or actor.user_id is None:
-        raise HumanPresenceRequired
-    if _is_asker(actor.user_id, approval.excluded):
-        raise SelfApproval
+    check_person(actor, approval.excluded)
+    assert actor.user_id is not None  # noqa: S101
     if (
         not eligible_users(ApprovalSpec.of(approval), approval.project, approval.excluded)
         .filter(pk=actor.user_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -10,8 +11,10 @@ from django.db import transaction
 from policy import access, audit
 from policy.actors import Actor
 from policy.errors import Invalid
-from policy.models import Membership, Project
+from policy.models import AuditRecord, Membership, Project
 from policy.models.access import Role
+
+LATELY = timedelta(hours=1)
 
 
 def grant(project: Project, user: User, role: str, *, by: Actor, reason: str = "") -> Membership:
@@ -39,9 +42,19 @@ def remove(membership: Membership, *, by: Actor, reason: str = "") -> None:
             _record("member.removed", membership, by, reason, {"role": membership.role}, {})
 
 
+def was_given_lately(project: Project, user_id: int, now: datetime) -> bool:
+    """Whether somebody's role here is of the last hour: given, used and taken again is how a right is borrowed."""
+    changes = AuditRecord.objects.filter(at__gt=now - LATELY, action__in=("member.added", "member.changed"))
+    return changes.filter(subject=_subject(project.pk, user_id)).exists()
+
+
 def subject_of(membership: Membership) -> str:
     """By id: a person may be renamed, the record stays true."""
-    return f"member:{membership.project_id}:{membership.user_id}"
+    return _subject(membership.project_id, membership.user_id)
+
+
+def _subject(project_id: int, user_id: int) -> str:
+    return f"member:{project_id}:{user_id}"
 
 
 def _record(

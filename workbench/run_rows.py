@@ -18,6 +18,8 @@ REASONS = {
     "budget": "The budget is used up; going on needs a decision",
     "workspace_drift": "The repository has changed; going on needs a decision",
     "approval_lapsed": "What was approved has changed; it needs a new decision",
+    "override_asked": "Asked to run against the rules; that needs a decision",
+    "skip_asked": "Asked to skip a step; that needs a decision",
     "approval_expired": "Nobody decided in time; ask again",
     "interrupted": "A worker was lost and nobody knows how its step ended",
     "exit": "A command failed",

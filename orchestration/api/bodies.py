@@ -84,6 +84,20 @@ class SkipStep(Shape):
     impact_digest: Digest = ""
 
 
+class OverrideStep(Shape):
+    """Ask that a step which the rules deny runs all the same."""
+
+    step_key: StepKey
+    reason: Reason
+
+
+class Revoke(Shape):
+    """Take back an approval that nothing has used."""
+
+    step_key: StepKey
+    reason: Reason
+
+
 class ResolveStep(Shape):
     step_key: StepKey
     outcome: Literal["succeeded", "failed"]
@@ -141,8 +155,8 @@ class DecideSingle(Shape):
 
 
 SHAPES: tuple[type[BaseModel], ...] = (
-    schema.Plan, Draft, Launch, Decide, Pause, Resume, Reconcile, Cancel, RetryStep, SkipStep, ResolveStep, Replan,
-    PolicyCheck, SingleCommand, SingleSdk, SingleStep, StopSingle, DecideSingle,
+    schema.Plan, Draft, Launch, Decide, Pause, Resume, Reconcile, Cancel, RetryStep, SkipStep, OverrideStep, Revoke,
+    ResolveStep, Replan, PolicyCheck, SingleCommand, SingleSdk, SingleStep, StopSingle, DecideSingle,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from orchestration.api.acting import act
 from orchestration.api.auth import asker
 from orchestration.api.problems import answers
 from orchestration.api.rendering import Answer
-from orchestration.engine import controlling, deciding, replanning
+from orchestration.engine import controlling, deciding, overriding, replanning, revoking
 from orchestration.reading.finding import find_run
 
 router = Router(tags=["Run actions"])
@@ -95,6 +95,29 @@ def skip_step(request: HttpRequest, run_id: str) -> Answer:
             run, body.step_key, reason=body.reason, by=by, evidence=body.evidence, outputs=body.outputs,
             impact_digest=body.impact_digest,
         ),
+    )  # fmt: skip
+
+
+@router.post(
+    "/{run_id}/override-step",
+    response=ANSWERS,
+    operation_id="override_step",
+    openapi_extra=bodies.takes(bodies.OverrideStep),
+)
+def override_step(request: HttpRequest, run_id: str) -> Answer:
+    """Ask for an elevated approval that a step runs though the rules deny it. It holds once, for an hour."""
+    return act(
+        request, find_run(asker(request), run_id), bodies.OverrideStep,
+        lambda run, body, by: overriding.override_step(run, body.step_key, reason=body.reason, by=by),
+    )  # fmt: skip
+
+
+@router.post("/{run_id}/revoke", response=ANSWERS, operation_id="revoke", openapi_extra=bodies.takes(bodies.Revoke))
+def revoke(request: HttpRequest, run_id: str) -> Answer:
+    """Take an approval back before its step starts; the step is asked about again."""
+    return act(
+        request, find_run(asker(request), run_id), bodies.Revoke,
+        lambda run, body, by: revoking.revoke_approval(run, body.step_key, reason=body.reason, by=by),
     )  # fmt: skip
 
 

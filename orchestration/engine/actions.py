@@ -28,6 +28,8 @@ def allowed_actions(run: WorkflowRun, states: Sequence[str]) -> list[str]:
         actions.append("skip-step")
     if "interrupted" in found:
         actions.append("resolve-step")
+    if run.state_reason == "policy_denied":
+        actions.append("override-step")
     if "running" not in found:
         actions.append("replan")
     return [*actions, "cancel"]
@@ -42,6 +44,8 @@ def step_actions(run: WorkflowRun, state: str, step_type: str, reason: str = "")
         actions.append("retry-step")
     if state == "interrupted":
         actions += ["resume", "resolve-step"]
+    if (state, reason) == ("failed", "policy_denied") and step_type != "approval":
+        actions.append("override-step")
     if state in OPEN_FOR_SKIP:
         actions.append("skip-step")
     return actions

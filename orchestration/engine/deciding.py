@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import uuid
 
-from orchestration.engine import agent_gates, drift, replanning
+from orchestration.engine import agent_gates, drift, overriding, replanning
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, NotFound, WrongState
 from orchestration.models import StepRun, WorkflowRun
-from policy import access, approvals
+from policy import access, approvals, members
 from policy.actors import Actor
 from policy.models import Approval
 from policy.models.approvals import ApprovalKind
 
 DECISIONS = ("approve", "reject")
+NEW_ROLE = "alert.approved_soon_after_grant"
 
 
 def decide_approval(
@@ -70,6 +71,9 @@ def _tell(change: Change, place: int, approval: Approval, decision: str, reason:
         payload_digest=approval.digest,
         after={"approval": str(approval.pk), "kind": approval.kind, "level": approval.level},
     )
+    if decision == "approve" and members.was_given_lately(change.run.project, change.actor.user_id or 0, change.now):
+        change.event(NEW_ROLE, key, {"approval": str(approval.pk), "by": change.actor.name})
+        change.audited(NEW_ROLE, step=key, reason="The role of who approved it is less than an hour old.")
 
 
 def _follow_decision(change: Change, place: int, approval: Approval, decision: str, reason: str) -> None:
@@ -121,6 +125,9 @@ def _rejected(change: Change, place: int, approval: Approval, reason: str) -> No
         return
     if approval.kind == ApprovalKind.REPLAN:
         replanning.rejected(change, place)
+        return
+    if approval.kind == ApprovalKind.OVERRIDE:
+        overriding.refused(change, place, f"The rules forbid it, and running it all the same was refused: {reason}")
         return
     if agent_gates.is_part(approval):
         agent_gates.rejected(change, place, approval, reason)

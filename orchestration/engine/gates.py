@@ -93,10 +93,9 @@ def spec_of(plan: PlanImage, place: int, context: risk.PolicyContext) -> approva
     verdict = verdict_of_plan(plan, place, context)
     if definition["type"] != "approval" and verdict.verdict not in ASKS:
         return None
+    wanted = deciders(definition, verdict)
     return approvals.ApprovalSpec(
-        approvers=tuple(definition.get("approvers") or verdict.approvers or DEFAULT_APPROVERS),
-        quorum=definition.get("quorum", 1),
-        level=level_of(verdict),
+        approvers=tuple(wanted["approvers"]), quorum=wanted["quorum"], level=level_of(verdict)
     )
 
 
@@ -125,6 +124,14 @@ def facts_of(change: Change, place: int, verdict: Verdict) -> dict[str, Any]:
 
 def digest_of(facts: Mapping[str, Any]) -> str:
     return canonical.digest(DIGEST_DOMAIN, facts)
+
+
+def deciders(definition: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+    """Who is asked about this step, and how many of them: the same for its gate and for stepping round it."""
+    return {
+        "approvers": list(definition.get("approvers") or verdict.approvers or DEFAULT_APPROVERS),
+        "quorum": definition.get("quorum", 1),
+    }
 
 
 def ask(change: Change, place: int, *, arrow: str, verdict: Verdict, reason: str) -> Approval:
@@ -218,8 +225,7 @@ def _request(change: Change, place: int, verdict: Verdict) -> Approval:
         risk=verdict.risk,
         reasons=verdict_data(verdict)["reasons"],
         rules_version=verdict.rules_version,
-        approvers=list(definition.get("approvers") or verdict.approvers or DEFAULT_APPROVERS),
-        quorum=definition.get("quorum", 1),
+        **deciders(definition, verdict),
         excluded=excluded(change.run),
         requested_at=change.now,
         requested_by_id=change.run.created_by_id,
@@ -230,6 +236,14 @@ def _request(change: Change, place: int, verdict: Verdict) -> Approval:
 def excluded(run: WorkflowRun) -> list[int]:
     """Who asked for this run: launcher, last editor of the plan, whoever replanned it."""
     return sorted({run.created_by_id, *run.authors})
+
+
+def keep_out(change: Change, subjects: list[str]) -> None:
+    """Whoever has a hand in the plan now decides nothing that is still open in it."""
+    open_ones = Approval.objects.filter(subject__in=subjects, state__in=("pending", "approved"))
+    for approval in open_ones:
+        approval.excluded = sorted({*approval.excluded, *excluded(change.run)})
+        approval.save(update_fields=["excluded"])
 
 
 def requested(approval: Approval) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from orchestration import dispatch
-from orchestration.engine import checkpoints, controlling, finishing, launching, rows, starting, usage
+from orchestration.engine import checkpoints, controlling, finishing, launching, overriding, rows, starting, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run, database_now
 from orchestration.engine.errors import EngineError, Unfilled
@@ -27,7 +27,7 @@ from orchestration.executors.base import Outcome
 from orchestration.models import ExecutionRun, StepRun, WorkflowRun
 from policy.actors import Actor
 from policy.models import Approval, Project
-from policy.models.approvals import ApprovalState
+from policy.models.approvals import ApprovalKind, ApprovalState
 
 logger = logging.getLogger(__name__)
 SWEEPER = Actor.system("sweeper")
@@ -198,7 +198,9 @@ def expire_within(change: Change, place: int, approval: Approval) -> None:
     approval.save(update_fields=["state"])
     change.event("approval.expired", key, {"approval": str(approval.pk)})
     change.audited("approval.expired", step=key, payload_digest=approval.digest)
-    if change.image.plan.definitions[place].get("on_expire") == "fail":
+    if approval.kind == ApprovalKind.OVERRIDE:
+        overriding.refused(change, place, "The rules forbid it, and nobody decided in time to run it all the same.")
+    elif change.image.plan.definitions[place].get("on_expire") == "fail":
         change.move(place, "expire", reason="expired", error="Nobody decided in time.", finished_at=change.now)
     else:
         change.set(place, state_reason="approval_expired")

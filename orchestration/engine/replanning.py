@@ -207,6 +207,7 @@ def _replace(change: Change, plan: Plan, by: Actor, reason: str) -> None:
     change.flush_steps()
     _swap(change, version, kept)
     change.set_run(version_id=version.pk, generation=run.generation + 1, authors=authors)
+    gates.keep_out(change, [f"step:{step.pk}" for step in change.image.steps if step.key in kept])
     change.event(
         "run.replanned",
         "",

@@ -13,7 +13,17 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration import boundary
-from orchestration.engine import agent_gates, checkpoints, drift, environments, gates, promoting, rows, usage
+from orchestration.engine import (
+    agent_gates,
+    checkpoints,
+    drift,
+    environments,
+    gates,
+    overriding,
+    promoting,
+    rows,
+    usage,
+)
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.drift import Look, LookFirst
@@ -23,7 +33,6 @@ from orchestration.models import ExecutionRun, StepRun
 from policy import approvals, step_facts
 from policy.actors import Actor
 from policy.models import Approval, Project
-from policy.models.approvals import ApprovalKind
 from policy.risk import Verdict
 
 LEASE = timedelta(seconds=30)
@@ -132,25 +141,20 @@ def _may_start(change: Change, place: int) -> bool:
         change.move(place, "deny", reason="input_missing", error=str(error), finished_at=change.now)
         change.audited("step.denied", step=change.image.steps[place].key, reason=str(error))
         return False
-    if verdict.verdict == "deny" and not _is_overridden(change, place):
+    approval = agent_gates.gate_of(change.image.steps[place])
+    if verdict.verdict == "deny" and not overriding.holds(change, place, verdict, approval):
         promoting.deny(change, place, verdict)
         return False
-    approval = agent_gates.gate_of(change.image.steps[place])
     if verdict.verdict in gates.ASKS or approval is not None:
         return _consume(change, place, verdict, approval)
     return True
 
 
-def _is_overridden(change: Change, place: int) -> bool:
-    approval = change.image.steps[place].approval
-    return approval is not None and approval.kind == ApprovalKind.OVERRIDE and approval.state == "approved"
-
-
 def _consume(change: Change, place: int, verdict: Verdict, approval: Approval | None) -> bool:
     step = change.image.steps[place]
-    if approval is not None and approval.state == "consumed" and _covers_retry(step, approval):
+    facts = overriding.facts_for(approval, gates.facts_of(change, place, verdict))
+    if approval is not None and approval.state == "consumed" and _covers_retry(step, approval, facts):
         return True
-    facts = gates.facts_of(change, place, verdict)
     reason = _why_not(change, approval, gates.digest_of(facts))
     if approval is not None and not reason:
         approval.consume()
@@ -170,6 +174,8 @@ def _consume(change: Change, place: int, verdict: Verdict, approval: Approval | 
 def _why_not(change: Change, approval: Any, digest: str) -> str:
     if approval is None:
         return "The rules ask for an approval now."
+    if approval.state == "consumed":
+        return "It starts again, and what would run, the rules or those who approved are not what they were."
     if approval.state != "approved":
         return f"The approval is {approval.get_state_display().lower()}."
     if approval.digest != digest:
@@ -181,10 +187,13 @@ def _why_not(change: Change, approval: Any, digest: str) -> str:
     return ""
 
 
-def _covers_retry(step: StepRun, approval: Approval) -> bool:
+def _covers_retry(step: StepRun, approval: Approval, facts: Mapping[str, Any]) -> bool:
     """One approval covers the automatic retries that its digest names, an agent that goes on, and a start that
-    never began anything. A manual retry has none: it takes the approval off the step."""
-    return step.digest == approval.digest
+    never began anything, as long as rules and approvers are those of the decision. What the attempt before left in
+    the workspace is no change of what was approved. A manual retry has none: it takes the approval off the step."""
+    as_then = {**facts, "workspace": approval.facts.get("workspace")}
+    is_same = step.digest == approval.digest == gates.digest_of(as_then)
+    return is_same and approvals.is_satisfied(approval)
 
 
 def _start(change: Change, place: int, owner: str) -> Assignment:

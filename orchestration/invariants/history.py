@@ -14,7 +14,7 @@ from orchestration.invariants.arrows import FINAL, RUN_ARROWS, RUN_EVENTS, STEP_
 from orchestration.invariants.breach import Breach
 from orchestration.invariants.facts import PlanFacts, RunRow
 
-GATES = frozenset({"step.gated", "step.lapsed"})
+GATES = frozenset({"step.gated", "step.lapsed", "step.override_asked"})
 CONTROLS = {
     "run.pause_asked": "pause",
     "run.resume_asked": "none",
@@ -25,7 +25,8 @@ ALWAYS_AUDITED = frozenset(
     {
         "run.created", "run.pause_asked", "run.resume_asked", "run.cancel_asked", "run.replanned", "run.timed_out",
         "run.succeeded", "run.canceled", "run.failed", "approval.decided", "approval.consumed", "approval.superseded",
-        "approval.expired", "step.skipped", "step.skip_asked", "step.denied", "step.interrupted", "step.resolved",
+        "approval.expired", "approval.revoked", "step.skipped", "step.skip_asked",
+        "step.override_asked", "step.denied", "step.interrupted", "step.resolved",
     }
 )  # fmt: skip
 

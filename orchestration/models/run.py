@@ -327,6 +327,14 @@ class StepRun(FSMModelMixin, models.Model):
         """The skip was rejected: the step is back where it was, with its gates formed afresh if it had not run."""
         return before if before in (FAILED, INTERRUPTED) else PENDING
 
+    @transition(state, source=FAILED, target=AWAITING, custom={"event": "step.override_asked"})
+    def ask_override(self) -> None:
+        """The rules forbid it; that it runs all the same waits for an elevated approval."""
+
+    @transition(state, source=AWAITING, target=FAILED, custom={"event": "step.override_refused"})
+    def refuse_override(self) -> None:
+        """Nobody, or not enough people, wanted the rules stepped over."""
+
     @transition(
         state,
         source=[PENDING, AWAITING, READY, RUNNING, RETRY_WAIT, INTERRUPTED],

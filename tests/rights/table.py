@@ -46,6 +46,11 @@ class Door:
     post: str = NONE
     body: dict[str, Any] = field(default_factory=dict)
     at: dict[str, str] = field(default_factory=dict)
+    but: dict[str, str] = field(default_factory=dict)  # actions of this address that need something else
+
+    def need(self, method: str, path: str) -> str:
+        common = self.get if method == "GET" else self.post
+        return next((need for action, need in self.but.items() if f"/{action}/" in path), common)
 
 
 WHY = {"reason": "Because."}
@@ -99,7 +104,9 @@ PAGES: dict[str, Door] = {
     "report": Door(VIEW),
     "report-file": Door(VIEW),
     "decision": Door(post=DECIDE, at={"number": "waiting"}, body={**WHY, "decision": "approve", "digest": "{digest}"}),
-    "run-action": Door(LAUNCH, LAUNCH, {**WHY, "step_key": "after", "outcome": "failed"}, {"number": "waiting"}),
+    "run-action": Door(
+        LAUNCH, LAUNCH, {**WHY, "step_key": "after", "outcome": "failed"}, {"number": "waiting"}, {"revoke": DECIDE}
+    ),
     # the rest
     "login": Door(PUBLIC, PUBLIC),
     "logout": Door(post=PUBLIC),
@@ -143,6 +150,8 @@ OPERATIONS: dict[str, Door] = {
     "cancel": Door(post=LAUNCH, at=WAITING, body=WHY),
     "retry_step": Door(post=LAUNCH, at=WAITING, body=STEP),
     "skip_step": Door(post=LAUNCH, at=WAITING, body=STEP),
+    "override_step": Door(post=LAUNCH, at=WAITING, body=STEP),
+    "revoke": Door(post=DECIDE, at=WAITING, body=STEP),
     "resolve_step": Door(post=LAUNCH, at=WAITING, body={**WHY, "step_key": "after", "outcome": "failed"}),
     "replan": Door(post=LAUNCH, at=WAITING, body={**WHY, "steps": [{"key": "a", **ONE_STEP}]}),
     # runs of one step
@@ -176,6 +185,8 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "cancel_run": (LAUNCH, ("{waiting_run}", "--reason", "Because.")),
     "retry_step": (LAUNCH, ("{waiting_run}", "after", "--reason", "Because.")),
     "skip_step": (LAUNCH, ("{waiting_run}", "after", "--reason", "Because.")),
+    "override_step": (LAUNCH, ("{waiting_run}", "after", "--reason", "Because.")),
+    "revoke_approval": (DECIDE, ("{waiting_run}", "after", "--reason", "Because.")),
     "resolve_step": (LAUNCH, ("{waiting_run}", "after", "failed", "--reason", "Because.")),
     "approve_step": (DECIDE, ("{waiting_run}", "gate", "--reason", "Because.")),
     "reject_step": (DECIDE, ("{waiting_run}", "gate", "--reason", "Because.")),

@@ -78,7 +78,7 @@ def test_everybody_gets_where_the_table_says_and_no_further(world: World) -> Non
             for path in address(name, route, door, names):
                 for who in EVERYBODY if need != NONE else (OTHER, "admin"):
                     found[name, path, method, who] = doors.word_of(ask(world, who, method, path, door, names))
-                    wanted[name, path, method, who] = expected(need, who)
+                    wanted[name, path, method, who] = expected(door.need(method, path), who)
     assert _differing(found, wanted) == {}
     assert len(found) > 500
 

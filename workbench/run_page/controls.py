@@ -26,6 +26,7 @@ STEP_BUTTONS = {
     "retry-step": Button("Retry", "refresh", "btn-primary"),
     "resume": Button("Resume", "player-play"),
     "resolve-step": Button("Resolve", "check"),
+    "override-step": Button("Run it against the rules", "ban"),
     "skip-step": Button("Skip", "player-skip-forward"),
 }
 RETRY_NOW = Button("Retry now", "refresh", "btn-primary")

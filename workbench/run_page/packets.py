@@ -119,14 +119,15 @@ def what(approval: Approval) -> list[Data]:
         return _drift(drift)
     if replan := approval.facts.get("replan"):
         return _replan(approval, replan)
-    step = approval.facts.get("step", {})
+    step, why = approval.facts.get("step", {}), approval.facts.get("override", {}).get("reason", "")
     names = [*FIRST, *(name for name in LABELS if name not in FIRST)]
     shown = [
         {"label": LABELS[name], "value": in_words(name, step[name]), "code": name in CODE}
         for name in names
         if step.get(name) not in (None, "", [], {}, False)
     ]
-    return [*shown, *_boundary(approval.facts)]
+    asked_for = [{"label": "Why it should run all the same", "value": why, "code": False}] if why else []
+    return [*shown, *_boundary(approval.facts), *asked_for]
 
 
 def _boundary(facts: Mapping[str, Any]) -> list[Data]:
@@ -269,7 +270,12 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
     if approval.kind == ApprovalKind.SKIP:
         return {
             "on_approve": "The step is skipped, and what waits for it goes on.",
-            "on_reject": "The step counts as failed; it can be retried.",
+            "on_reject": "The step stays where it was; if it had not started, its own gate forms again.",
+        }
+    if approval.kind == ApprovalKind.OVERRIDE:
+        return {
+            "on_approve": f"“{one.name}” runs once as shown, though the rules deny it.",
+            "on_reject": "The step stays denied.",
         }
     if drift := approval.facts.get("drift"):
         return {

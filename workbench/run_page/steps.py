@@ -24,6 +24,7 @@ WORDS = {
     ("awaiting_approval", "skip_asked"): "Skip asked",
     ("awaiting_approval", "replan_asked"): "Replan asked",
     ("awaiting_approval", "workspace_drift"): "Files changed outside",
+    ("awaiting_approval", "override_asked"): "Override asked",
     ("failed", "policy_denied"): "Denied by policy",
     ("failed", "rejected"): "Rejected",
     ("failed", "workspace_drift"): "Changed files refused",

@@ -17,7 +17,7 @@ from django.template.loader import render_to_string
 
 from orchestration.api import idempotency
 from orchestration.api.rendering import Answer
-from orchestration.engine import controlling, door
+from orchestration.engine import controlling, door, overriding, revoking
 from orchestration.engine.errors import EngineError, NotFound, WrongState
 from orchestration.reading import impacts
 from policy import access
@@ -43,6 +43,7 @@ class Deed:
     form: type[ReasonForm] = ReasonForm
     of_step: bool = False
     may_name_step: bool = False
+    may: access.Permission = access.Permission.LAUNCH
     tone: str = "btn-primary"
     sentence: str = ""
 
@@ -74,6 +75,17 @@ DEEDS = {
         of_step=True,
         sentence="Look at what the step did before its worker was lost, then say how it ended.",
     ),
+    "override-step": Deed(
+        "Run “{name}” against the rules", "Ask for it", "Somebody else is asked to let {name} run.",
+        overriding.override_step, of_step=True, tone="btn-bad",
+        sentence="The rules deny this step. It runs only when another person agrees at the elevated level within an "
+        "hour, and only once; both reasons are kept.",
+    ),
+    "revoke": Deed(
+        "Take back the approval of “{name}”", "Take it back", "The approval of {name} is taken back.",
+        revoking.revoke_approval, of_step=True, may=access.Permission.DECIDE,
+        sentence="Nothing has started on it. The step is asked about again.",
+    ),
 }  # fmt: skip
 
 
@@ -81,8 +93,9 @@ DEEDS = {
 def run_action(request: HttpRequest, slug: str, number: int, action: str) -> HttpResponseBase:
     """GET tells what it would do, POST does it."""
     view = view_of(request, slug, int(number))
-    access.require(actor_of(request), access.Permission.LAUNCH, view.run.project)
-    deed, key = DEEDS[action], _step_key(request, view, DEEDS[action])
+    deed = DEEDS[action]
+    access.require(actor_of(request), deed.may, view.run.project)
+    key = _step_key(request, view, deed)
     if request.method == "POST":
         return _act(request, view, action, deed, key)
     form = _form(view, deed, key)
