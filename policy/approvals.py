@@ -7,7 +7,7 @@ accounts with one e-mail address are one person. This never moves an approval's 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,7 @@ from policy.models.audit import ActorKind
 DEFAULT_APPROVERS = (f"role:{Role.APPROVER}",)
 RECENT = timedelta(minutes=15)
 LONGEST_REASON = 4000
+ASKED = ("id", "project_id", "approvers", "quorum", "excluded")
 VIA = {ActorKind.HUMAN: "session", ActorKind.TOKEN: "token", ActorKind.COMMAND: "command"}
 
 
@@ -70,6 +71,20 @@ def eligible_users(spec: ApprovalSpec, project: Project, excluded: Collection[in
 def missing_eligible(spec: ApprovalSpec, project: Project, excluded: Collection[int] = ()) -> int:
     """How many more people the gate would need to be satisfiable at all; 0: it is."""
     return max(0, spec.quorum - len(_persons(eligible_users(spec, project, excluded))))
+
+
+def stranded(asked: Iterable[Mapping[str, Any]]) -> set[Any]:
+    """Which of these requests nobody is left to satisfy; of rows with the columns `ASKED`, a few statements for all."""
+    known: dict[Any, int] = {}
+    found = set()
+    for row in asked:
+        spec = ApprovalSpec(tuple(row["approvers"]), quorum=row["quorum"])
+        who = (spec, row["project_id"], tuple(row["excluded"]))
+        if who not in known:
+            known[who] = missing_eligible(spec, Project(pk=row["project_id"]), row["excluded"])
+        if known[who]:
+            found.add(row["id"])
+    return found
 
 
 def check_may_decide(approval: Approval, actor: Actor, *, now: datetime | None = None) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from policy import access, audit
+from policy import access, approvals, audit
 from policy.actors import Actor
 from policy.errors import Invalid
-from policy.models import AuditRecord, Membership, Project
+from policy.models import Approval, AuditRecord, Membership, Project
 from policy.models.access import Role
+from policy.models.approvals import ApprovalState
 
 LATELY = timedelta(hours=1)
 
@@ -28,18 +29,27 @@ def grant(project: Project, user: User, role: str, *, by: Actor, reason: str = "
         held = Membership.objects.select_for_update().filter(project=project, user=user).first()
         if held and held.role == role:
             return held
-        before = {"role": held.role} if held else {}
+        before, open_before = {"role": held.role} if held else {}, stranded(project)
         membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
         _record("member.changed" if held else "member.added", membership, by, reason, before, {"role": role})
+        _tell_stranded(project, open_before, by)
     return membership
 
 
 def remove(membership: Membership, *, by: Actor, reason: str = "") -> None:
     access.require(by, access.Permission.MANAGE, membership.project)
     with transaction.atomic():
+        open_before = stranded(membership.project)
         removed, _ = Membership.objects.filter(pk=membership.pk).delete()
         if removed:
             _record("member.removed", membership, by, reason, {"role": membership.role}, {})
+            _tell_stranded(membership.project, open_before, by)
+
+
+def stranded(project: Project) -> set[Any]:
+    """Open requests of the project that nobody is left to decide."""
+    pending = Approval.objects.filter(project=project, state=ApprovalState.PENDING)
+    return approvals.stranded(pending.values(*approvals.ASKED))
 
 
 def was_given_lately(project: Project, user_id: int, now: datetime) -> bool:
@@ -55,6 +65,17 @@ def subject_of(membership: Membership) -> str:
 
 def _subject(project_id: int, user_id: int) -> str:
     return f"member:{project_id}:{user_id}"
+
+
+def _tell_stranded(project: Project, before: set[Any], by: Actor) -> None:
+    for approval_id in sorted(stranded(project) - before, key=str):
+        audit.append(
+            "approval.no_eligible_approver",
+            actor=by,
+            project=project.slug,
+            subject=f"approval:{approval_id}",
+            reason="Nobody is left who may decide this; add an approver.",
+        )
 
 
 def _record(

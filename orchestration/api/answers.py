@@ -248,6 +248,7 @@ class RunSummary(RunLine):
 
 class Run(RunLine):
     current_step: str | None
+    no_eligible_approver: list[str]
     steps: list[Step]
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from orchestration.models import StepRun
 from orchestration.reading.plain import Data, moment, reasons
+from policy import approvals
 from policy.models import Approval, Decision
 
 COLUMNS = (
     "id", "subject", "call_id", "title", "kind", "level", "state", "digest", "risk", "reasons", "rules_version",
-    "approvers", "quorum", "requested_at", "requested_by__username", "expires_at", "decided_at", "consumed_at",
+    "approvers",
+    "quorum", "requested_at", "requested_by__username", "expires_at", "decided_at", "consumed_at",
 )  # fmt: skip
 
 
@@ -28,6 +30,13 @@ def by_step(step_run_ids: Iterable[int]) -> dict[int, list[Data]]:
     for row in rows:
         found.setdefault(subjects[row["subject"]], []).append(approval_data(row, decided.get(row["id"], ())))
     return found
+
+
+def open_requests(subjects: Iterable[str]) -> dict[Any, Data]:
+    """Who is asked about these, by request."""
+    wanted = list(subjects)
+    rows = Approval.objects.filter(subject__in=wanted, state="pending").values("subject", *approvals.ASKED)
+    return {row["id"]: dict(row) for row in rows} if wanted else {}
 
 
 def decisions_of(approval_ids: Iterable[Any]) -> dict[Any, list[Data]]:

@@ -11,9 +11,10 @@ from django.db.models import Count
 from orchestration.engine import actions
 from orchestration.engine.image import plan_image
 from orchestration.models import StepRun, WorkflowRun
-from orchestration.reading import finding, steps
+from orchestration.reading import approvals, finding, steps
 from orchestration.reading.plain import Data, moment, money
 from policy.actors import Actor
+from policy.approvals import stranded
 
 T = TypeVar("T")
 LOOKS = 5
@@ -45,8 +46,16 @@ def whole_run(run: WorkflowRun) -> Data:
         **run_data(run),
         "current_step": None if run.is_final else _current_step(rows),
         "allowed_actions": actions.allowed_actions(run, states),
+        "no_eligible_approver": _stranded(rows),
         "steps": steps.steps_data(rows, plan_image(run.version_id)),
     }
+
+
+def _stranded(rows: Sequence[Data]) -> list[str]:
+    """Steps behind a decision that nobody is left to make, as things stand now."""
+    waiting = {f"step:{row['id']}": row["key"] for row in rows if row["state"] == "awaiting_approval"}
+    asked = approvals.open_requests(waiting)
+    return sorted({waiting[asked[pk]["subject"]] for pk in stranded(asked.values())})
 
 
 def run_summaries(runs: Sequence[WorkflowRun]) -> list[Data]:

@@ -312,6 +312,6 @@ def test_a_large_run_costs_no_more_statements_than_a_small_one(
     gates = {f"g{n}": {"type": "approval"} for n in range(60)}
     run = runs.settle(runs.launch(team, f"a >> {', '.join(gates)} >> z", gates))
     linus.get(at(run))
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         told = linus.get(at(run)).json()
     assert len(json.dumps(told["steps"])) > 60_000

@@ -30,6 +30,7 @@ class Asked:
     key: str
     name: str
     missing: int
+    lacks: int  # people who would have to join for it to be decided at all
     may_decide: bool
     needs_password: bool
     standing: str
@@ -55,7 +56,13 @@ def asked_of(view: RunView, limit: int = LOOKED_AT) -> list[Asked]:
 def asked(view: RunView, approval: Approval, key: str) -> Asked:
     may, password, words = standing(view.actor, approval, view.run.created_by_id)
     missing = max(0, approval.quorum - len(approvals.counted_decisions(approval)))
-    return Asked(approval, key, view.name(key), missing, may, password, words)
+    lacks = lacking(approval) if approval.state == "pending" else 0
+    return Asked(approval, key, view.name(key), missing, lacks, may, password, words)
+
+
+def lacking(approval: Approval) -> int:
+    spec = approvals.ApprovalSpec.of(approval)
+    return approvals.missing_eligible(spec, approval.project, approval.excluded)
 
 
 def standing(actor: Actor | None, approval: Approval, launcher: int) -> tuple[bool, bool, str]:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from orchestration import boundary
 from orchestration.models import Artifact, Event, ExecutionRun, StepRun, WorkflowVersion
 from orchestration.reading.approvals import decisions_of
 from orchestration.reading.plain import reasons
+from policy import access
 from policy.models import Approval
-from policy.models.approvals import ApprovalKind
+from policy.models.approvals import ApprovalKind, Level
 from policy.step_facts import runs_code
 from workbench.plan_diff import diff_of
-from workbench.run_page import checks
+from workbench.run_page import checks, lapses
 from workbench.run_page.asking import Asked, asked
 from workbench.run_page.view import RunView
 
@@ -57,7 +59,9 @@ def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) 
     """For `_packet.html`. `form`: what was typed, and why it was not taken."""
     approval = one.approval
     given = form or {}
-    decisions = decisions_of([approval.pk]).get(approval.pk, [])
+    decisions = [
+        {**one, "at": datetime.fromisoformat(one["at"])} for one in decisions_of([approval.pk]).get(approval.pk, [])
+    ]
     return {
         "id": str(approval.pk),
         "step": {"key": one.key, "name": one.name, "url": view.step_url(one.key, panel="approval")},
@@ -78,11 +82,14 @@ def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) 
         "quorum": approval.quorum,
         "votes": decisions,
         "missing": one.missing,
+        "lacks": one.lacks,
+        "changed": lapses.changed_since(approval),
+        "revoke_url": _revoke_url(view, one),
         "digest": approval.digest,
         "may_decide": one.may_decide,
         "why_not": _why_not(one),
         "needs_password": one.needs_password,
-        "type_digest": approval.digest[:8] if approval.level == "elevated" else "",
+        "type_digest": approval.digest[:8] if is_typed(approval) else "",
         "decide_url": view.part("decision", approval.pk),
         "form_error": given.get("error", ""),
         "reason_given": given.get("reason", ""),
@@ -134,6 +141,18 @@ def _boundary(facts: Mapping[str, Any]) -> list[Data]:
     if not runs_code(facts.get("step", {})) or not facts.get("sandbox"):
         return []
     return [{"label": "Runs in", "value": boundary.WORDS[facts["sandbox"]], "code": False}]
+
+
+def is_typed(approval: Approval) -> bool:
+    """A risky one is not approved by a click that was meant for another."""
+    return approval.level == Level.ELEVATED or approval.risk in RISKY
+
+
+def _revoke_url(view: RunView, one: Asked) -> str:
+    row = view.by_key.get(one.key, {})
+    is_unused = one.approval.state == "approved" and row.get("state") == "ready"
+    may = access.allows(view.role, access.Permission.DECIDE)
+    return view.part("run-action", "revoke", step_key=one.key) if is_unused and may else ""
 
 
 def _call(call: Mapping[str, Any]) -> list[Data]:

@@ -59,12 +59,21 @@ def _blocked(view: RunView) -> str:
     return " ".join(part for part in (f"{_wish(first)}.{restore}", first.standing) if part) + also
 
 
+SUBJECTS = {
+    "skip": "the skip of “{name}”",
+    "override": "running “{name}” against the rules",
+    "replan": "a replan",
+}
+
+
 def _wish(asked: Asked) -> str:
+    subject = SUBJECTS.get(asked.approval.kind, "“{name}”").format(name=asked.name)
+    if asked.lacks:
+        return f"{subject} waits for a decision that nobody may make as things stand; add an approver to the project"
     if "drift" in asked.approval.facts:
         return f"files changed behind the run's back. “{asked.name}” waits until {asked.deciders} accept them"
     if asked.approval.kind == "replan":
         return f"a replan that weakens a guard waits for an approval by {asked.deciders}"
-    subject = f"the skip of “{asked.name}”" if asked.approval.kind == "skip" else f"“{asked.name}”"
     if asked.approval.quorum == 1:
         return f"{subject} waits for an approval by {asked.deciders}"
     return f"{subject} waits for {asked.missing} of {asked.approval.quorum} approvals by {asked.deciders}"

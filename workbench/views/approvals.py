@@ -20,11 +20,12 @@ from orchestration.engine.errors import NotFound, WrongState
 from orchestration.reading import approvals as reading
 from orchestration.reading import finding
 from policy import access, actors, inbox
+from policy.approvals import ASKED, stranded
 from policy.errors import Invalid, PolicyError, RecentSignInRequired
 from policy.models import Approval
 from policy.ruleset import RISKS
 from workbench.run_page.asking import asked
-from workbench.run_page.packets import packet, step_of_approval
+from workbench.run_page.packets import is_typed, packet, step_of_approval
 from workbench.run_page.view import Data, RunView, look_at
 from workbench.views.asking import SeeOther, actor_of, page, show
 from workbench.views.runs import view_of, whole_page
@@ -46,9 +47,10 @@ def _inbox(request: HttpRequest, *, form: Data | None = None, status: int = 200,
     by, wanted = actor_of(request), request.GET.get("view", "mine")
     kind = wanted if wanted in VIEWS else "mine"
     mine = list(inbox.waiting_for(by, *COLUMNS))
-    rows = mine if kind == "mine" else list(inbox.pending(by).values(*COLUMNS, "project_id")[:500])
+    rows = mine if kind == "mine" else list(inbox.pending(by).values(*COLUMNS, *ASKED)[:500])
     chosen = chosen or request.GET.get("approval", "")
-    items = [_item(found, kind, chosen) for found in reading.with_runs(_riskiest(rows))]
+    lost = {str(pk) for pk in stranded(rows)} if kind == "all" else set()
+    items = [_item(found, kind, chosen, lost) for found in reading.with_runs(_riskiest(rows))]
     shown = _packet(request, chosen, form) if chosen else None
     context = {
         "items": items,
@@ -70,9 +72,10 @@ def _riskiest(rows: list[Data]) -> list[Data]:
     return sorted(rows, key=lambda row: (-RISKS.index(row["risk"]), row["requested_at"]))[:SHOWN]
 
 
-def _item(found: Data, kind: str, chosen: str) -> Data:
+def _item(found: Data, kind: str, chosen: str, lost: set[str]) -> Data:
     return {
         **found,
+        "no_eligible_approver": found["id"] in lost,
         "url": f"{reverse('approvals')}?view={kind}&approval={found['id']}",
         "run": {"label": " · ".join(str(part) for part in (found["project"], found["workflow"]) if part)},
         "requested_at": datetime.fromisoformat(found["requested_at"]),
@@ -142,7 +145,7 @@ def _fault(request: HttpRequest, approval: Approval) -> str:
     if password and not _is_own_password(request, password):
         return NOT_YOURS
     typed = request.POST.get("typed_digest", "").strip().lower()
-    if approval.level == "elevated" and request.POST["decision"] == "approve" and typed != approval.digest[:8]:
+    if is_typed(approval) and request.POST["decision"] == "approve" and typed != approval.digest[:8]:
         return WRONG_DIGEST
     return ""
 

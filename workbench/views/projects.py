@@ -89,9 +89,16 @@ def project_members(request: HttpRequest, slug: str) -> HttpResponseBase:
         and _did(form, "username", lambda: _grant(place, form.cleaned_data))
     ):
         messages.success(request, f"{form.cleaned_data['username']} is {form.cleaned_data['role']} now.")
+        _warn_of_stranded(request, place)
         return go(request, place.url("project-members"))
     parts = {**project_parts.members(place.project, place.by), "form": form}
     return _tab(request, place, "members", parts, status=422 if form.errors else 200)
+
+
+def _warn_of_stranded(request: HttpRequest, place: Place) -> None:
+    if count := len(members.stranded(place.project)):
+        what = "1 open request" if count == 1 else f"{count} open requests"
+        messages.warning(request, f"Nobody is left who may decide {what} of this project; add an approver.")
 
 
 @page("POST")
@@ -101,6 +108,7 @@ def member_removal(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase
     if member is not None:
         members.remove(member, by=place.by)
         messages.success(request, f"{member.user.get_username()} is no longer a member.")
+        _warn_of_stranded(request, place)
     return go(request, place.url("project-members"))
 
 
