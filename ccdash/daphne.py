@@ -9,6 +9,9 @@ from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from twisted.internet.defer import Deferred
 
+# A page says little over its socket; more is not even read into memory.
+LARGEST_MESSAGE = 16 * 1024
+
 
 def serve(*, host: str, port: int, on_ready: Callable[[], None]) -> bool:
     """Serve until a signal comes. False where the address could not be listened on."""
@@ -17,6 +20,8 @@ def serve(*, host: str, port: int, on_ready: Callable[[], None]) -> bool:
         endpoints=build_endpoint_description_strings(host=host, port=port),
         ready_callable=on_ready,
         server_name="ccdash",
+        websocket_max_message_size=LARGEST_MESSAGE,
+        websocket_max_frame_size=LARGEST_MESSAGE,
         verbosity=0,
     )
     server.run()

@@ -24,9 +24,10 @@ from workbench.news import Parcel, parcels, still_welcome
 logger = logging.getLogger(__name__)
 LOOK_EVERY = 1.0
 BATCH = 0.1
-CHECK_EVERY = 5.0
+CHECK_EVERY = 3.0  # with a look every second that is well within the five that are promised
 SHARE_OF_TIME = 3  # after a round rest this many times as long as it took
 UNREAD = 16  # messages that a reader may leave unconfirmed
+UNREAD_CHARACTERS = 1024 * 1024  # what may lie in the pipe of one that confirms nothing
 PATIENCE = 15.0
 REPLAY, GONE, FINISHED = 1013, 4404, 1000
 
@@ -47,6 +48,7 @@ class Reader:
     role: Any = None
     confirms: bool = False
     unread: int = 0
+    unread_characters: int = 0
     full_since: float = 0.0
 
     @property
@@ -54,8 +56,13 @@ class Reader:
         """A reader that confirms what it got and has fallen behind gets nothing more until it has caught up."""
         return self.confirms and self.unread >= UNREAD
 
+    @property
+    def is_deaf(self) -> bool:
+        """Nothing says that it reads at all: it is parted with before the server's memory is its buffer."""
+        return not self.confirms and self.unread_characters > UNREAD_CHARACTERS
+
     def confirmed(self) -> None:
-        self.confirms, self.unread = True, 0
+        self.confirms, self.unread, self.unread_characters = True, 0, 0
 
 
 @dataclass(eq=False)
@@ -139,6 +146,7 @@ class Feed:
         if reader not in self.readers:
             return
         reader.after, reader.unread = parcel.upto, reader.unread + 1
+        reader.unread_characters += len(parcel.html)
         reader.full_since = time.monotonic()
         if parcel.line is not None:
             reader.line = parcel.line
@@ -162,7 +170,8 @@ class Feed:
 
     async def _part_with_the_slow(self) -> None:
         now = time.monotonic()
-        for reader in [one for one in self.readers if one.is_full and now - one.full_since > PATIENCE]:
+        slow = [one for one in self.readers if one.is_full and now - one.full_since > PATIENCE]
+        for reader in [*slow, *(one for one in self.readers if one.is_deaf)]:
             await self._dismiss(reader, REPLAY, "replay")
 
     async def _dismiss(self, reader: Reader, code: int, why: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
 
 from orchestration.engine import controlling
 from orchestration.models import WorkflowRun
@@ -226,28 +230,78 @@ def test_the_socket_of_a_run_that_is_over_is_closed_after_the_last_word(team: Te
     play(story)
 
 
-def test_a_right_that_is_taken_away_closes_the_socket(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def leaves(user: User, client: Client) -> None:
+    Membership.objects.filter(user=user).delete()
+
+
+def is_deactivated(user: User, client: Client) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def signs_out(user: User, client: Client) -> None:
+    client.logout()
+
+
+def gets_a_new_password(user: User, client: Client) -> None:
+    user.set_password("another one, and long")
+    user.save()
+
+
+def lets_the_session_run_out(user: User, client: Client) -> None:
+    Session.objects.update(expire_date=timezone.now())
+
+
+@pytest.mark.parametrize(
+    "loses",
+    [leaves, is_deactivated, signs_out, gets_a_new_password, lets_the_session_run_out],
+    ids=lambda f: f.__name__,
+)
+def test_whoever_loses_the_right_to_see_the_run_loses_the_socket(
+    team: Team, monkeypatch: pytest.MonkeyPatch, loses: Callable[[User, Client], None]
+) -> None:
     run = pages.blocked(team)
     monkeypatch.setattr(feeds, "CHECK_EVERY", 0.2)
 
     async def story() -> None:
         async with Socket(address(run, run.last_sequence_no), team.linus) as socket:
-            await aside(Membership.objects.filter(user=team.linus).delete)()
+            await aside(loses)(team.linus, socket.client)
             await socket.until(lambda seen: False)
             assert socket.closed == feeds.GONE
 
     play(story)
 
 
-def test_signing_out_closes_the_socket(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = pages.blocked(team)
-    monkeypatch.setattr(feeds, "CHECK_EVERY", 0.2)
+def test_rights_are_looked_at_often_enough_for_five_seconds() -> None:
+    assert feeds.CHECK_EVERY + feeds.LOOK_EVERY + feeds.BATCH < 5
+
+
+def test_a_role_that_became_lower_changes_what_the_next_message_offers(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.launch(team, "build >> gate", {"gate": {"type": "approval"}})
+    monkeypatch.setattr(feeds, "CHECK_EVERY", 0.1)
 
     async def story() -> None:
-        async with Socket(address(run, run.last_sequence_no), team.linus) as socket:
-            await aside(socket.client.logout)()
+        async with Socket(address(run, run.last_sequence_no), team.grace) as socket:
+            await aside(Membership.objects.filter(user=team.grace).update)(role="viewer")
+            await asyncio.sleep(0.5)
+            await aside(runs.settle)(run)
+            await socket.until(lambda seen: run.last_sequence_no in seen.events)
+            assert 'value="approve"' not in socket.all_html
+
+    play(story)
+
+
+def test_a_reader_that_confirms_nothing_is_parted_with_before_it_fills_the_memory(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.launch(team, "build >> ship", {"ship": {"type": "approval"}})
+    monkeypatch.setattr(feeds, "UNREAD_CHARACTERS", 100)
+
+    async def story() -> None:
+        async with Socket(address(run), team.linus) as socket:
             await socket.until(lambda seen: False)
-            assert socket.closed == feeds.GONE
+            assert socket.closed == feeds.REPLAY
 
     play(story)
 
