@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/execution/docs", docs, name="api-docs"),
     path("api/execution/", api.urls),
     path("admin/login/", admin_door),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password")),
     path("admin/", admin.site.urls),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

@@ -58,6 +58,13 @@ class RecentSignInRequired(NotAllowed):
     code = "recent_sign_in_required"
 
 
+class TooManyTries(PolicyError):
+    """Too many wrong passwords. Wait five minutes, then try again."""
+
+    code = "too_many_tries"
+    status = 429
+
+
 class Conflict(PolicyError):
     """The present state does not allow this."""
 

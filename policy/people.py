@@ -30,6 +30,14 @@ def create_user(
     return user
 
 
+def change_password(user: User, password: str, *, by: Actor) -> None:
+    """The person's own, checked by the form that asked for it."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        audit.append("user.password_changed", actor=by, subject=f"user:{user.pk}", after={"username": user.username})
+
+
 def shares_address(user: User) -> bool:
     """Accounts with one address count as one person in approvals."""
     return bool(user.email) and User.objects.filter(email__iexact=user.email).exclude(pk=user.pk).exists()

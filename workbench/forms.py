@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
 from django.utils import timezone
 
 from orchestration.models import Feature
+from policy import sign_in
 from policy.models.access import Role
 from policy.tokens import LONGEST_NAME
 from workbench.builder.kinds import read_number
@@ -27,6 +29,20 @@ class PlainForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """Guesses at the old password are counted like those at the sign-in."""
+
+    def __init__(self, *args: Any, address: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.address = address
+
+    def clean_old_password(self) -> str:
+        typed: str = self.cleaned_data["old_password"]
+        if not sign_in.confirm(self.user, typed, self.address):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return typed
 
 
 class TokenForm(PlainForm):

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from policy import members, projects, secrets, tokens
 from policy.admin.acting import ActingAdmin, actor_of
-from policy.admin.reading import ReadOnlyAdmin, ScopedAdmin
+from policy.admin.reading import ReadOnlyAdmin, ScopedAdmin, VisibleProjects
 from policy.models import ApiToken, Membership, Project, Secret
 
 
@@ -40,7 +40,7 @@ class ProjectAdmin(ActingAdmin, ScopedAdmin):
 @admin.register(Membership)
 class MembershipAdmin(ActingAdmin, ScopedAdmin):
     list_display = ("user", "project", "role", "created_at")
-    list_filter = ("role", "project")
+    list_filter = ("role", ("project", VisibleProjects))
     list_select_related = ("user", "project")
     search_fields = ("user__username", "user__email", "project__slug")
     autocomplete_fields = ("user", "project")
@@ -83,7 +83,7 @@ class SecretAdmin(ActingAdmin, ScopedAdmin):
     """Names only. Values are set in the project's settings or by command."""
 
     list_display = ("name", "project", "updated_at", "updated_by")
-    list_filter = ("project",)
+    list_filter = (("project", VisibleProjects),)
     list_select_related = ("project", "updated_by")
     search_fields = ("name", "project__slug")
     fields = readonly_fields = ("name", "project", "updated_at", "updated_by")

@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from policy.admin.base import TabularInline
-from policy.admin.reading import ExportAdmin, ReadOnlyAdmin, ScopedAdmin
+from policy.admin.reading import ExportAdmin, ReadOnlyAdmin, ScopedAdmin, VisibleProjects
 from policy.models import Approval, Decision
 
 
@@ -32,7 +32,7 @@ class DecisionInline(TabularInline):
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin, ScopedAdmin, ExportAdmin):
     list_display = ("title", "project", "kind", "level", "state", "risk", "decided", "quorum", "requested_at", "asker")
-    list_filter = ("state", "kind", "level", "risk", "project")
+    list_filter = ("state", "kind", "level", "risk", ("project", VisibleProjects))
     list_select_related = ("project", "requested_by")
     search_fields = ("title", "subject", "digest", "requested_by__username", "decisions__user__username")
     date_hierarchy = "requested_at"
@@ -59,7 +59,7 @@ class ApprovalAdmin(ReadOnlyAdmin, ScopedAdmin, ExportAdmin):
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin, ScopedAdmin, ExportAdmin):
     list_display = ("at", "user", "decision", "approval", "project", "reason", "via")
-    list_filter = ("decision", "via", "approval__kind", "approval__project")
+    list_filter = ("decision", "via", "approval__kind", ("approval__project", VisibleProjects))
     list_select_related = ("user", "approval__project")
     search_fields = ("user__username", "approval__title", "approval__subject", "reason", "digest")
     date_hierarchy = "at"

@@ -21,9 +21,21 @@ admin.site.unregister(Group)
 
 
 class AuditedAdmin(ModelAdmin):
-    """Records what the row and its many-to-many rows were before and are after, once both are stored."""
+    """Only superusers change accounts and groups, whatever permission somebody was given: both give every right.
+
+    Records what the row and its many-to-many rows were before and are after, once both are stored.
+    """
 
     actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
 
     def described(self, obj: Any) -> dict[str, Any]:
         raise NotImplementedError
@@ -68,6 +80,10 @@ class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
 
     def described(self, obj: Group) -> dict[str, Any]:
         return {"name": obj.name, "permissions": sorted(obj.permissions.values_list("codename", flat=True))}
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
 
 
 def _record(request: HttpRequest, action: str, obj: Any, before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
@@ -40,6 +41,13 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+class VisibleProjects(RelatedFieldListFilter):
+    """Of the projects those that the reader may see: a name alone tells that there is something."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        return field.get_choices(include_blank=False, limit_choices_to=Q(pk__in=visible_projects(request.user)))
+
+
 class ScopedAdmin(ModelAdmin):
     """Staff who are no superusers see what belongs to their projects; superusers see everything."""
 
@@ -50,6 +58,11 @@ class ScopedAdmin(ModelAdmin):
         if request.user.is_superuser:
             return rows
         return rows.filter(**{f"{self.project_lookup}__in": self.visible(request)})
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.related_model is Project:
+            kwargs["queryset"] = self.visible(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def visible(self, request: HttpRequest) -> QuerySet[Any]:
         projects: QuerySet[Project] = visible_projects(request.user)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from policy.admin.acting import ActingAdmin, actor_of
 from policy.admin.base import ModelForm
-from policy.admin.reading import ScopedAdmin
+from policy.admin.reading import ScopedAdmin, VisibleProjects
 from policy.errors import Invalid
 from policy.expressions import ExpressionError
 from policy.models import Rule
@@ -67,7 +67,7 @@ class CurrentFilter(admin.SimpleListFilter):
 class RuleAdmin(ActingAdmin, ScopedAdmin):
     form = RuleForm
     list_display = ("name", "project", "version", "verdict", "risk", "enabled", "current", "created_at", "created_by")
-    list_filter = (CurrentFilter, "enabled", "verdict", "project")
+    list_filter = (CurrentFilter, "enabled", "verdict", ("project", VisibleProjects))
     list_select_related = ("project", "created_by")
     search_fields = ("name", "description", "condition")
 

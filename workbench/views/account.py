@@ -6,18 +6,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from policy import actors, tokens
+from policy import actors, people, secrets, tokens
 from policy.models import ApiToken, Membership
 from policy.models.access import Role
-from workbench.forms import TokenForm
-from workbench.views.asking import actor_of, go, page, posted, show
+from workbench.forms import OwnPasswordForm, TokenForm
+from workbench.views.asking import actor_of, go, page, person, posted, show
 
 FRESH = "fresh_token"
 
@@ -40,7 +39,8 @@ def make_token(request: HttpRequest) -> HttpResponseBase:
         by=actor_of(request),
     )
     # Handed over by the session for one showing: a reload must neither make another nor show it again.
-    request.session[FRESH] = raw
+    # The session lies in the database, so it gets no text that anybody could use who reads it there.
+    request.session[FRESH] = secrets.encrypt(raw, context=FRESH).decode()
     return go(request, reverse("account"))
 
 
@@ -54,11 +54,11 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 @page("GET", "POST")
 def change_password(request: HttpRequest) -> HttpResponseBase:
-    form = PasswordChangeForm(person(request), posted(request))
+    form = OwnPasswordForm(person(request), posted(request), address=request.META.get("REMOTE_ADDR", ""))
     for field in form.fields.values():
         field.widget.attrs["class"] = "form-control"
     if request.method == "POST" and form.is_valid():
-        form.save()
+        people.change_password(form.user, form.cleaned_data["new_password1"], by=actor_of(request))
         update_session_auth_hash(request, form.user)
         actors.mark_signed_in(request.session)
         messages.success(request, "The password is changed. Other sessions of yours are signed out.")
@@ -74,12 +74,6 @@ def change_password(request: HttpRequest) -> HttpResponseBase:
     return show(request, "workbench/form_page.html", context, status=422 if form.errors else 200)
 
 
-def person(request: HttpRequest) -> User:
-    """Views behind `page` are for people who are signed in."""
-    assert isinstance(request.user, User)  # noqa: S101
-    return request.user
-
-
 def _account(request: HttpRequest, form: TokenForm, *, status: int = 200) -> HttpResponseBase:
     user = person(request)
     context = {
@@ -90,12 +84,17 @@ def _account(request: HttpRequest, form: TokenForm, *, status: int = 200) -> Htt
             "is_superuser": user.is_superuser,
         },
         "tokens": [_token(token) for token in ApiToken.objects.filter(user=user)],
-        "fresh_token": request.session.pop(FRESH, "") if status == 200 else "",
+        "fresh_token": _fresh(request) if status == 200 else "",
         "token_form": form,
         "token_url": reverse("tokens"),
         "password_url": reverse("password"),
     }
     return show(request, "workbench/account.html", context, status=status)
+
+
+def _fresh(request: HttpRequest) -> str:
+    sealed = request.session.pop(FRESH, "")
+    return secrets.decrypt(sealed.encode(), context=FRESH) if sealed else ""
 
 
 def _memberships(user: User) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -19,7 +18,7 @@ from orchestration.engine import deciding, door
 from orchestration.engine.errors import NotFound, WrongState
 from orchestration.reading import approvals as reading
 from orchestration.reading import finding
-from policy import access, actors, inbox
+from policy import access, actors, inbox, sign_in
 from policy.approvals import ASKED, stranded
 from policy.errors import Invalid, PolicyError, RecentSignInRequired
 from policy.models import Approval
@@ -27,7 +26,7 @@ from policy.ruleset import RISKS
 from workbench.run_page.asking import asked
 from workbench.run_page.packets import is_typed, packet, step_of_approval
 from workbench.run_page.view import Data, RunView, look_at
-from workbench.views.asking import SeeOther, actor_of, page, show
+from workbench.views.asking import SeeOther, actor_of, page, person, show
 from workbench.views.runs import view_of, whole_page
 
 SHOWN = 100
@@ -151,8 +150,7 @@ def _fault(request: HttpRequest, approval: Approval) -> str:
 
 
 def _is_own_password(request: HttpRequest, password: str) -> bool:
-    user = authenticate(request, username=request.user.get_username(), password=password)
-    if user is None or user.pk != request.user.pk:
+    if not sign_in.confirm(person(request), password, request.META.get("REMOTE_ADDR", "")):
         return False
     actors.mark_signed_in(request.session)
     return True

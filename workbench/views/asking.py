@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -23,6 +24,12 @@ View = Callable[..., HttpResponseBase]
 
 def actor_of(request: HttpRequest) -> Actor:
     return Actor.for_session(request.user, request.session)  # type: ignore[arg-type]
+
+
+def person(request: HttpRequest) -> User:
+    """Views behind `page` are for people who are signed in."""
+    assert isinstance(request.user, User)  # noqa: S101
+    return request.user
 
 
 def page(*methods: str) -> Callable[[View], View]:
