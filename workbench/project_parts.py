@@ -202,7 +202,8 @@ def rules(project: Project, by: Actor) -> dict[str, Any]:
             for rule in held.rules
         ],
         "rules_version": held.version,
-        "manage_url": reverse("admin:index") if by.is_superuser else "",
+        "manage_url": reverse("admin:policy_rule_changelist") if by.is_superuser else "",
+        "trial_url": reverse("rule-trial", args=[project.slug]),
     }
 
 

@@ -6,7 +6,7 @@ from django.urls import path
 
 from workbench.run_urls import urlpatterns as run_urls
 from workbench.run_urls import websocket_urlpatterns
-from workbench.views import account, documents, features, home, plans, projects, provider_settings, workflows
+from workbench.views import account, documents, features, home, plans, projects, provider_settings, rules, workflows
 
 __all__ = ["urlpatterns", "websocket_urlpatterns"]
 
@@ -38,6 +38,7 @@ project_urls = [
         name="environment-removal",
     ),
     path("projects/<slug:slug>/rules/", projects.project_rules, name="project-rules"),
+    path("projects/<slug:slug>/rules/trial/", rules.rule_trial, name="rule-trial"),
     path("projects/<slug:slug>/health/", projects.health, name="project-health"),
     path("projects/<slug:slug>/boundary/", projects.project_boundary, name="project-boundary"),
     path("projects/<slug:slug>/imports/", projects.imports, name="project-imports"),

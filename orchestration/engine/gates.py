@@ -127,9 +127,12 @@ def digest_of(facts: Mapping[str, Any]) -> str:
 
 
 def deciders(definition: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
-    """Who is asked about this step, and how many of them: the same for its gate and for stepping round it."""
+    """Who is asked about this step, and how many of them: the same for its gate and for stepping round it.
+
+    Whom a rule names, the author of a plan does not replace.
+    """
     return {
-        "approvers": list(definition.get("approvers") or verdict.approvers or DEFAULT_APPROVERS),
+        "approvers": list(verdict.approvers or definition.get("approvers") or DEFAULT_APPROVERS),
         "quorum": definition.get("quorum", 1),
     }
 

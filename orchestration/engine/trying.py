@@ -35,9 +35,7 @@ class Trial:
 
 def try_rule(project: Project, rule: Rule, *, last: int) -> Iterator[Trial]:
     """The last so many steps of this project that were started, newest first. A rule of the same name is replaced."""
-    today = gates.context_for(project, "", project.rules_revision)
-    kept = tuple(one for one in today.rules.rules if one.name != rule.name)
-    tried = replace(today, rules=replace(today.rules, rules=(*kept, rule)))
+    today, tried = _contexts(project, rule)
     ran = StepRun.objects.filter(run__project=project, attempt__gt=0).order_by("-started_at", "-pk")
     columns = ("key", "run__number", "run__feature__slug", "step__definition", "step__version__plan__env")
     for key, number, feature, definition, env in ran.values_list(*columns)[:last]:
@@ -51,6 +49,20 @@ def _whole(definition: Mapping[str, Any], env: Mapping[str, str], project: Proje
         return with_environment(definition, env, project.pk)
     except Unfilled:
         return with_environment({**definition, "env_profile": None}, env, project.pk)
+
+
+def try_on_command(project: Project, rule: Rule, command: str) -> Trial:
+    """One command line, as a step of a plan would have it."""
+    today, tried = _contexts(project, rule)
+    step = {"key": "command", "name": "Command", "type": "command", "command": command}
+    return Trial(project.slug, "command", _judge(step, today, ""), _judge(step, tried, ""))
+
+
+def _contexts(project: Project, rule: Rule) -> tuple[PolicyContext, PolicyContext]:
+    """The rules as they are, and with this one."""
+    today = gates.context_for(project, "", project.rules_revision)
+    kept = tuple(one for one in today.rules.rules if one.name != rule.name)
+    return today, replace(today, rules=replace(today.rules, rules=(*kept, rule)))
 
 
 def _judge(step: Mapping[str, Any], context: PolicyContext, feature: str) -> Verdict:

@@ -74,6 +74,7 @@ PAGES: dict[str, Door] = {
     "project-secrets": Door(VIEW, MANAGE, {"name": "FRESH", "value": "fresh-value-1"}),
     "secret-removal": Door(post=MANAGE, at={"name": "secret"}),
     "project-rules": Door(VIEW),
+    "rule-trial": Door(VIEW, VIEW),
     "project-health": Door(VIEW),
     "project-imports": Door(post=LAUNCH),
     "new-feature": Door(LAUNCH, LAUNCH, {"title": "New", "slug": "new"}),

@@ -45,7 +45,7 @@ def _gate(step: StepPreview) -> Data:
 def spec_of(step: StepPreview) -> ApprovalSpec:
     given = step.definition
     return ApprovalSpec(
-        approvers=tuple(given.get("approvers") or step.verdict.approvers or gates.DEFAULT_APPROVERS),
+        approvers=tuple(step.verdict.approvers or given.get("approvers") or gates.DEFAULT_APPROVERS),
         quorum=given.get("quorum", 1),
         level=gates.level_of(step.verdict),
     )
@@ -85,7 +85,7 @@ def gates_of_version(version: WorkflowVersion) -> list[Data]:
 
 
 def _told(name: str, definition: Data, verdict: Data) -> Data:
-    approvers = definition.get("approvers") or verdict.get("approvers") or gates.DEFAULT_APPROVERS
+    approvers = verdict.get("approvers") or definition.get("approvers") or gates.DEFAULT_APPROVERS
     quorum = definition.get("quorum", 1)
     return {
         "step": name,

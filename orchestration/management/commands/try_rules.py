@@ -21,7 +21,7 @@ class Command(EngineCommand):
         "Try a rule on the last steps that ran in a project, and list those whose verdict would change. A rule of the "
         "same name is replaced in the trial. The rule comes from options, or from a YAML file with name, condition, "
         "verdict, risk, approvers.\n\n"
-        "Examples: manage.py try_rules website --last 200 --condition command.network --verdict deny\n"
+        "Examples: manage.py try_rules website --last 200 --condition \"'network' in command.classes\" --verdict deny\n"
         "          manage.py try_rules website --last 200 --rule rule.yaml"
     )
 

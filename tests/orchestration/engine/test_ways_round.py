@@ -139,6 +139,17 @@ def test_what_hides_in_a_script_is_not_understood_and_so_is_asked_about(team: Te
     assert runs.states(run) == {"a": "awaiting_approval"}
 
 
+def test_a_plan_names_nobody_in_place_of_whom_a_rule_names(team: Team) -> None:
+    boss = member(team.project, "admin")
+    rule = RuleText("Admins look.", "step.type == 'approval'", "require_approval", approvers=("role:admin",))
+    write_rule(team.project, "admins", rule, by=Actor.for_shell())
+    run = runs.launch(team, "g", {"g": {"type": "approval", "approvers": [f"user:{team.linus.username}"]}})
+    with pytest.raises(NotAnApprover):
+        decide(run, "g", team.actor("linus"))
+    decide(run, "g", Actor.for_command(boss))
+    assert runs.states(run) == {"g": "succeeded"}
+
+
 # words that weigh as much as a decision
 
 
