@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from orchestration import events, provider_settings
+from orchestration import events, hidden
 from orchestration.engine import rows
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
@@ -21,7 +21,6 @@ from orchestration.executors.base import FoundArtifact, LeaseLost, Outcome, Perm
 from orchestration.logs import LogWriter
 from orchestration.models import ExecutionRun
 from orchestration.storable import storable
-from policy import secrets
 from policy.actors import Actor
 from policy.models import Project
 from policy.redaction import Redactor, redact_data, redact_text
@@ -103,9 +102,7 @@ class AttemptHost:
 
     @cached_property
     def _hidden(self) -> Mapping[str, str]:
-        """Every secret of the project: one that this step was not given may still reach its output."""
-        project = Project.objects.get(pk=self.assignment.project_id)
-        return {**secrets.reveal_all(project), **provider_settings.keys_of(project)}
+        return hidden.values_of(Project.objects.get(pk=self.assignment.project_id))
 
     @cached_property
     def _actor(self) -> Actor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from orchestration import worktree
+from orchestration import hidden, worktree
 from orchestration.artifacts import ArtifactMissing, ArtifactStore
 from orchestration.models import Artifact, ExecutionRun
 from orchestration.workspace import WorkspaceError
@@ -25,10 +25,10 @@ def diff_of(artifact: Artifact | None, download_url: str) -> Data | None:
     if artifact is None:
         return None
     try:
-        text = ArtifactStore(Path(settings.ARTIFACTS_DIR)).read(artifact.sha256, READ).decode("utf-8", "replace")
+        data = ArtifactStore(Path(settings.ARTIFACTS_DIR)).read(artifact.sha256, READ)
     except (ArtifactMissing, OSError):
         return None
-    files, cut = parse(text)
+    files, cut = parse(hidden.shown(artifact.run.project, whole_lines(data, artifact.size)))
     told = artifact.lineage
     return {
         "files": files,
@@ -49,9 +49,14 @@ def so_far(attempt: ExecutionRun | None) -> Data | None:
         found = worktree.diff(tree, attempt.tree_before or attempt.run.base_commit, worktree.peek(tree).tree)
     except (WorkspaceError, OSError):
         return None
-    files, cut = parse(found.patch.decode("utf-8", "replace"))
+    files, cut = parse(hidden.shown(attempt.run.project, found.patch.decode("utf-8", "replace")))
     counts = {"additions": found.insertions, "deletions": found.deletions}
     return {"files": files, **counts, "cut": cut or found.truncated, "download_url": "", "so_far": True}
+
+
+def whole_lines(data: bytes, size: int) -> str:
+    """Where a file is cut, its last line goes, too: half a secret is not recognised."""
+    return (data.rpartition(b"\n")[0] if size > len(data) else data).decode("utf-8", "replace")
 
 
 def parse(text: str) -> tuple[list[Data], bool]:

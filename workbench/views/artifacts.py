@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from orchestration import hidden
 from orchestration.artifacts import ArtifactMissing, ArtifactStore
 from orchestration.engine.errors import NotFound
 from orchestration.models import Artifact, Document, ExecutionRun
@@ -64,7 +65,7 @@ def _preview(found: Artifact) -> Data | None:
         return None
     if b"\0" in data:
         return None
-    text = data.decode("utf-8", "replace")
+    text = hidden.shown(found.run.project, patches.whole_lines(data, found.size))
     is_text = text.count("\ufffd") <= len(text) // 100
     return {"kind": "text", "text": text, "cut": found.size > PREVIEW} if is_text else None
 
