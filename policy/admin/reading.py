@@ -22,7 +22,7 @@ from policy.admin.base import ModelAdmin
 from policy.models import Project
 
 # What a spreadsheet would take for a formula
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", "\0")
 AT_ONCE = 1000
 
 

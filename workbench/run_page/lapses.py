@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.engine.gates import differences
 from policy.models import Approval
+from workbench.untrusted import plainly
 
 Data = dict[str, Any]
 SHOWN, LONGEST = 12, 300
@@ -43,4 +44,4 @@ def _text(value: Any) -> str:
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return plainly(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")

@@ -22,6 +22,7 @@ from workbench.plan_diff import diff_of
 from workbench.run_page import checks, lapses
 from workbench.run_page.asking import Asked, asked
 from workbench.run_page.view import RunView
+from workbench.untrusted import plainly
 
 Data = dict[str, Any]
 RISKY = ("high", "critical")
@@ -73,7 +74,7 @@ def packet(view: RunView, one: Asked, *, form: Mapping[str, Any] | None = None) 
         "requested_at": approval.requested_at,
         "requested_by": approval.requested_by.get_username() if approval.requested_by else "",
         "expires_at": approval.expires_at if approval.state == "pending" else None,
-        "what": what(approval),
+        "what": [{**fact, "value": plainly(fact["value"])} for fact in what(approval)],
         "reasons": reasons(approval.reasons),
         "inputs": _pairs(approval.facts.get("inputs", {})),
         **_history(view, one.key),
@@ -226,7 +227,7 @@ def _lines(values: Mapping[str, Any]) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> list[Data]:
-    return [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in values.items()]
+    return [{"name": name, "value": plainly(json.dumps(value, ensure_ascii=False))} for name, value in values.items()]
 
 
 def _history(view: RunView, key: str) -> Data:
@@ -280,7 +281,7 @@ def _agent(view: RunView, key: str) -> Data:
     found = next((event for event in said.values("step_key", "data")[:5] if event["data"].get("text")), None)
     if found is None:
         return {"agent_words": "", "agent_name": ""}
-    return {"agent_words": found["data"]["text"], "agent_name": view.name(found["step_key"])}
+    return {"agent_words": plainly(found["data"]["text"]), "agent_name": view.name(found["step_key"])}
 
 
 def _fate(view: RunView, one: Asked, approval: Approval) -> Data:

@@ -12,6 +12,7 @@ from orchestration import hidden, worktree
 from orchestration.artifacts import ArtifactMissing, ArtifactStore
 from orchestration.models import Artifact, ExecutionRun
 from orchestration.workspace import WorkspaceError
+from workbench.untrusted import plainly
 
 Data = dict[str, Any]
 READ = 400_000
@@ -72,7 +73,7 @@ def parse(text: str) -> tuple[list[Data], bool]:
 
 def _file(line: str, before: int) -> Data:
     path = line.rpartition(" b/")[2] or line.removeprefix("diff --git ")
-    return {"path": path.strip('"'), "lines": [], "open": before < OPEN_FILES}
+    return {"path": plainly(path.strip('"')), "lines": [], "open": before < OPEN_FILES}
 
 
 def _add(file: Data, line: str) -> None:
@@ -80,7 +81,7 @@ def _add(file: Data, line: str) -> None:
         return
     if not file["lines"] and not line.startswith(("@@", "Binary")):
         return
-    file["lines"].append({"kind": _kind(line), "text": line[:LONGEST]})
+    file["lines"].append({"kind": _kind(line), "text": plainly(line[:LONGEST])})
 
 
 def _kind(line: str) -> str:

@@ -18,6 +18,7 @@ from orchestration.models import Artifact, Document, ExecutionRun
 from workbench.run_page import patches
 from workbench.run_page.panel import content_url
 from workbench.run_page.view import Data, RunView
+from workbench.untrusted import plainly
 from workbench.views.asking import page, show
 from workbench.views.runs import view_of
 
@@ -67,7 +68,7 @@ def _preview(found: Artifact) -> Data | None:
         return None
     text = hidden.shown(found.run.project, patches.whole_lines(data, found.size))
     is_text = text.count("\ufffd") <= len(text) // 100
-    return {"kind": "text", "text": text, "cut": found.size > PREVIEW} if is_text else None
+    return {"kind": "text", "text": plainly(text), "cut": found.size > PREVIEW} if is_text else None
 
 
 def _upstream(view: RunView, found: Artifact, step: Data) -> list[Data]:
