@@ -3,6 +3,7 @@
 What is wrong in one variable alone is refused by `ccdash/env.py`; here are those that only clash together.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +30,10 @@ def settings_agree(**_: Any) -> list[CheckMessage]:
         (
             settings.SANDBOX == "bubblewrap" and not shutil.which("bwrap"),
             Error("CCDASH_SANDBOX=bubblewrap needs bwrap, which is not here: install bubblewrap.", id="ccdash.E003"),
+        ),
+        (
+            bool(settings.AUDIT_COPY_DIR) and not os.access(settings.AUDIT_COPY_DIR, os.W_OK | os.X_OK),
+            Error("CCDASH_AUDIT_COPY_DIR is no folder that can be written: make it, or unset it.", id="ccdash.E004"),
         ),
     ]
     return [error for clash, error in clashes if clash]

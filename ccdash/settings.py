@@ -20,6 +20,7 @@ WORKTREES_DIR = DATA_DIR / "worktrees"
 SECRET_KEY = env.secret("CCDASH_SECRET_KEY", at_least=32) or data_folder.secret_key(DATA_DIR)
 SECRETS_KEY = env.secret("CCDASH_SECRETS_KEY", at_least=44)
 AUDIT_KEY_FILE = env.text("CCDASH_AUDIT_KEY_FILE")
+AUDIT_COPY_DIR = env.text("CCDASH_AUDIT_COPY_DIR")
 
 # Where we listen, and under which names
 HOST = env.host("HOST", default="127.0.0.1")

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from policy.audit import chain, keys, reading
+from policy.audit import chain, copies, keys, reading
 from policy.audit.reading import Broken, Head
 from policy.canonical import canonical_json
 from policy.errors import AuditError
@@ -62,6 +62,7 @@ def write_checkpoint(now: datetime | None = None) -> Path | None:
 
 def write_checkpoint_if_due(now: datetime | None = None) -> Path | None:
     """Every thousand records, or when a record has waited an hour. Cheap to call from a loop."""
+    copies.catch_up(folder())
     last = _last()
     sealed = last.sequence if last else 0
     head = reading.stored_head()
@@ -110,6 +111,7 @@ def _write(head: Head, last: Checkpoint | None, now: datetime) -> Path | None:
     folder().mkdir(mode=0o700, exist_ok=True)
     file = folder() / f"{number:08}.json"
     written = write_once(file, json.dumps(envelope.to_dict(), indent=1).encode(), mode=0o444)
+    copies.catch_up(folder())
     return file if written else None
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from policy import audit
+from policy.errors import AuditError
 from tests.policy.tampering import fill, seal_twice
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +115,44 @@ def test_a_checkpoint_is_written_once_and_the_key_is_private(sealed_log, tmp_pat
     assert [file.name for file in sorted(sealed_log.iterdir())] == ["00000001.json", "00000002.json"]
     assert (tmp_path / "audit-key").stat().st_mode & 0o777 == 0o600
     assert (sealed_log / "00000001.json").stat().st_mode & 0o777 == 0o444
+
+
+def test_each_checkpoint_is_written_once_more_where_somebody_else_keeps_it(seals, settings, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    seal_twice()
+    settings.AUDIT_COPY_DIR = str(kept)
+    fill(2)
+
+    audit.write_checkpoint()
+
+    assert sorted(file.name for file in kept.iterdir()) == [
+        "00000001.json", "00000002.json", "00000003.json", "audit-key.pub",
+    ]  # fmt: skip
+    assert audit.verify(checkpoints=kept).ok
+
+
+def test_a_folder_with_the_checkpoints_of_another_log_is_refused_and_left_alone(seals, settings, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "00000001.json").write_text("another log")
+    settings.AUDIT_COPY_DIR = str(kept)
+    fill(1)
+
+    with pytest.raises(AuditError, match="another log"):
+        audit.write_checkpoint()
+
+    assert (kept / "00000001.json").read_text() == "another log"
+
+
+def test_a_folder_that_is_gone_is_said_to_be_and_what_is_missing_comes_later(seals, settings, tmp_path):
+    kept = tmp_path / "kept"
+    settings.AUDIT_COPY_DIR = str(kept)
+    fill(1)
+    with pytest.raises(AuditError, match="can't be copied"):
+        audit.write_checkpoint()
+
+    kept.mkdir()
+    audit.write_checkpoint_if_due()
+
+    assert (kept / "00000001.json").read_bytes() == (seals / "00000001.json").read_bytes()
