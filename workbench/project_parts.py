@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
 
 from orchestration import boundary, provider_settings, repositories
 from orchestration.features import ImportReport
@@ -16,8 +18,9 @@ from orchestration.models import Document, Feature, RunState, WorkflowRun
 from orchestration.providers import PROVIDERS
 from orchestration.reading import finding
 from policy.actors import Actor
-from policy.models import EnvProfile, Membership, Project, Secret
+from policy.models import Approval, EnvProfile, Membership, Project, Secret
 from policy.models.access import Role
+from policy.models.approvals import ApprovalKind
 from policy.models.rules import Rule as RuleRow
 from policy.rules import load_rules
 from workbench.run_rows import display_state, run_rows
@@ -211,7 +214,9 @@ def health(project: Project) -> dict[str, Any]:
     facts = repositories.inspect_repository(Path(project.path))
     documents = Document.objects.filter(feature__project=project).count()
     return {
-        "health": [*_repository(facts), _documents(documents), _sandbox(project), _limits(project)],
+        "health": [
+            *_repository(facts), _documents(documents), _sandbox(project), _limits(project), _overrides(project)
+        ],
         "sandbox_required": project.sandbox_required,
         "boundary_url": reverse("project-boundary", args=[project.slug]),
     }
@@ -262,6 +267,16 @@ def _sandbox(project: Project) -> dict[str, str]:
 def _limits(project: Project) -> dict[str, str]:
     told = f"At most {project.max_active_runs} runs and {project.max_running_steps} steps at the same time."
     return _item("Limits", "passed", told)
+
+
+def _overrides(project: Project) -> dict[str, str]:
+    """An exception that becomes a habit should be seen by whoever looks here."""
+    since = timezone.now() - timedelta(days=7)
+    used = Approval.objects.filter(project=project, kind=ApprovalKind.OVERRIDE, consumed_at__gte=since).count()
+    if not used:
+        return _item("Overrides", "passed", "No denied step was run against the rules in the last 7 days.")
+    told = "1 denied step was" if used == 1 else f"{used} denied steps were"
+    return _item("Overrides", "optional", f"{told} run against the rules in the last 7 days.")
 
 
 def _item(name: str, state: str, message: str) -> dict[str, str]:

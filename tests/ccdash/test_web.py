@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from policy import sign_in
+from policy import sign_in, tokens
 from policy.models import AuditRecord
 from tests.factories import PASSWORD, UserFactory, member
 from tests.orchestration import runs, stories
@@ -168,6 +168,13 @@ def test_a_new_token_lies_in_no_table_that_somebody_could_read_it_from() -> None
     raw = re.search(r"ccd_[\w-]+", client.get("/account/").content.decode())
     assert raw
     assert raw[0] not in stored
+
+
+def test_a_token_in_the_address_opens_nothing() -> None:
+    _, raw = tokens.create(UserFactory())
+    assert Client().get("/api/execution/projects", headers={"Authorization": f"Bearer {raw}"}).status_code == 200
+    for query in ({"token": raw}, {"access_token": raw}, {"Authorization": f"Bearer {raw}"}):
+        assert Client().get("/api/execution/projects", query).status_code == 401
 
 
 # the administration of several projects

@@ -1,7 +1,7 @@
 """The log: what is written, in which form, and that nobody can write it otherwise."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -257,3 +257,14 @@ def test_eight_writers_at_once_lose_nothing():
     assert failures == []
     result = audit.verify()
     assert (result.ok, result.records) == (True, 80), result.message
+
+
+@pytest.mark.django_db
+def test_a_clock_that_was_set_back_orders_nothing():
+    first = audit.append("drill", actor=Actor.system("test"))
+    with time_machine.travel(first.at - timedelta(days=1), tick=False):
+        second = audit.append("drill", actor=Actor.system("test"))
+
+    assert second.at < first.at
+    assert second.sequence == first.sequence + 1
+    assert audit.verify().ok

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from orchestration.engine import overriding
 from orchestration.models import WorkflowRun
 from policy import members
 from policy.actors import Actor
@@ -120,3 +121,16 @@ def test_a_models_words_stand_last_and_are_marked(team: Team) -> None:
     assert facts < text.index("packet.reasons %}") < text.index("packet.inputs %}") < words
     assert "not checked" in text[words : words + 300]
     assert run.state == "blocked"
+
+
+def test_the_project_says_how_often_a_denial_was_stepped_over(team: Team) -> None:
+    client, address = pages.signed_in(team.linus), f"/projects/{team.project.slug}/health/"
+    assert "No denied step was run against the rules" in pages.text_of(client.get(address))
+    run = runs.settle(runs.launch(team, "b", {"b": {"command": "rm -rf /"}}))
+    overriding.override_step(run.pk, "b", reason="The outage needs it.", by=team.actor("ada"))
+    approval = runs.step_of(run, "b").approval
+    assert approval is not None
+    form = {"decision": "approve", "reason": "Yes.", "digest": approval.digest, "typed_digest": approval.digest[:8]}
+    pages.signed_in(team.grace).post(pages.url(run, f"approvals/{approval.pk}/decision/"), form)
+    assert runs.start(run, "b") is not None
+    assert "1 denied step was run against the rules" in pages.text_of(client.get(address))
