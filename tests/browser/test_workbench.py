@@ -19,7 +19,7 @@ Problems = Callable[[Page], list[str]]
 FEATURE = "features/search/"
 PAGES = (
     "/", "/projects/", "/account/", "{project}", "{project}runs/", "{project}members/", "{project}secrets/",
-    "{project}rules/", "{project}health/", "{project}features/search/", "{project}features/search/?kind=agent",
+    "{project}rules/", "{project}rules/trial/", "{project}health/", "{project}features/search/", "{project}features/search/?kind=agent",
     "{project}features/search/workflows/",
 )  # fmt: skip
 
@@ -51,6 +51,24 @@ def test_pages_are_accessible_and_fit(
         page.goto(at(live_site, team, path))
         assert (path, problems(page)) == (path, [])
         assert (path, page.evaluate("document.documentElement.scrollWidth") <= width) == (path, True)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_a_rule_is_tried_by_keyboard_and_the_answer_fits(
+    page: Page, live_site: Server, team: Team, problems: Problems, scheme: str, width: int
+) -> None:
+    runs.settle(runs.launch(team, "build >> a-step-with-quite-a-long-name"))
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(at(live_site, team, "{project}rules/trial/"))
+    page.get_by_label("Name").fill("no-build")
+    page.get_by_label("Sentence").fill("Nobody builds here.")
+    page.get_by_label("Condition", exact=True).fill("step.type == 'command'")
+    page.get_by_label("Try it on this command").fill("ls")
+    page.get_by_role("button", name="Try it").press("Enter")
+    expect(page.locator("#trial")).to_contain_text("2 of 2 steps would have another verdict")
+    assert problems(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_policy_speaks_while_one_types_and_a_double_press_runs_once(page: Page, live_site: Server, team: Team) -> None:
