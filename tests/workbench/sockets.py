@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from ccdash.asgi import application
@@ -68,7 +69,18 @@ class Socket:
 
 
 def play(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(story())  # type: ignore[arg-type]
+    try:
+        asyncio.run(story())  # type: ignore[arg-type]
+    finally:
+        _give_back()
+
+
+def _give_back() -> None:
+    """A story that ends in the middle of a look leaves that look's connection with a thread that is gone, and after
+    some thirty of them a pool would be empty."""
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()
 
 
 def aside(work: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
