@@ -215,7 +215,11 @@ def health(project: Project) -> dict[str, Any]:
     documents = Document.objects.filter(feature__project=project).count()
     return {
         "health": [
-            *_repository(facts), _documents(documents), _sandbox(project), _limits(project), _overrides(project)
+            *_repository(facts),
+            _documents(documents),
+            _sandbox(project),
+            _limits(project),
+            _overrides(project),
         ],
         "sandbox_required": project.sandbox_required,
         "boundary_url": reverse("project-boundary", args=[project.slug]),
@@ -272,7 +276,8 @@ def _limits(project: Project) -> dict[str, str]:
 def _overrides(project: Project) -> dict[str, str]:
     """An exception that becomes a habit should be seen by whoever looks here."""
     since = timezone.now() - timedelta(days=7)
-    used = Approval.objects.filter(project=project, kind=ApprovalKind.OVERRIDE, consumed_at__gte=since).count()
+    of_denials = Approval.objects.filter(project=project, kind=ApprovalKind.OVERRIDE, facts__has_key="override")
+    used = of_denials.filter(consumed_at__gte=since).count()
     if not used:
         return _item("Overrides", "passed", "No denied step was run against the rules in the last 7 days.")
     told = "1 denied step was" if used == 1 else f"{used} denied steps were"

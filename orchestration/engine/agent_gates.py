@@ -24,6 +24,8 @@ from policy.risk import Verdict
 
 CALL_DOMAIN = "ccdash-tool-call-v1"
 SHOWN = 200
+# Skips, replans, budgets and changed files are other questions.
+OF_THE_START = models.Q(kind=ApprovalKind.POLICY) | models.Q(kind=ApprovalKind.OVERRIDE, facts__has_key="override")
 OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
 
 
@@ -51,7 +53,7 @@ def gate_of(step: StepRun) -> Approval | None:
     """The decision about the step as a whole; behind it lie those about its parts."""
     if step.approval is None or not is_part(step.approval):
         return step.approval
-    wanted = _requests(step).filter(call_id="").exclude(kind__in=(ApprovalKind.BUDGET, ApprovalKind.SKIP))
+    wanted = _requests(step).filter(OF_THE_START, call_id="")
     return wanted.filter(state=ApprovalState.CONSUMED).order_by("-consumed_at").first()
 
 

@@ -126,7 +126,7 @@ def _rejected(change: Change, place: int, approval: Approval, reason: str) -> No
     if approval.kind == ApprovalKind.REPLAN:
         replanning.rejected(change, place)
         return
-    if approval.kind == ApprovalKind.OVERRIDE:
+    if overriding.is_of_denial(approval):
         overriding.refused(change, place, f"The rules forbid it, and running it all the same was refused: {reason}")
         return
     if agent_gates.is_part(approval):

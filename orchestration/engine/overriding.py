@@ -39,9 +39,14 @@ def override_step(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor) -
     return act(run_id, by, reason, body)
 
 
+def is_of_denial(approval: Approval) -> bool:
+    """The other overrides are about files that changed outside."""
+    return approval.kind == ApprovalKind.OVERRIDE and "override" in approval.facts
+
+
 def holds(change: Change, place: int, verdict: Verdict, approval: Approval | None) -> bool:
     """Whether a decision to step over exactly this denial can be used now. The start uses it up like any other."""
-    if approval is None or approval.kind != ApprovalKind.OVERRIDE or approval.state not in ("approved", "consumed"):
+    if approval is None or not is_of_denial(approval) or approval.state not in ("approved", "consumed"):
         return False
     facts = facts_for(approval, gates.facts_of(change, place, verdict))
     if approval.state == "consumed":
@@ -52,7 +57,7 @@ def holds(change: Change, place: int, verdict: Verdict, approval: Approval | Non
 
 def facts_for(approval: Approval | None, facts: dict[str, Any]) -> dict[str, Any]:
     """What an override was decided on holds who asked for it, and why, beside what would run."""
-    if approval is None or approval.kind != ApprovalKind.OVERRIDE:
+    if approval is None or not is_of_denial(approval):
         return facts
     return {**facts, "override": approval.facts.get("override")}
 

@@ -27,7 +27,7 @@ from orchestration.executors.base import Outcome
 from orchestration.models import ExecutionRun, StepRun, WorkflowRun
 from policy.actors import Actor
 from policy.models import Approval, Project
-from policy.models.approvals import ApprovalKind, ApprovalState
+from policy.models.approvals import ApprovalState
 
 logger = logging.getLogger(__name__)
 SWEEPER = Actor.system("sweeper")
@@ -198,7 +198,7 @@ def expire_within(change: Change, place: int, approval: Approval) -> None:
     approval.save(update_fields=["state"])
     change.event("approval.expired", key, {"approval": str(approval.pk)})
     change.audited("approval.expired", step=key, payload_digest=approval.digest)
-    if approval.kind == ApprovalKind.OVERRIDE:
+    if overriding.is_of_denial(approval):
         overriding.refused(change, place, "The rules forbid it, and nobody decided in time to run it all the same.")
     elif change.image.plan.definitions[place].get("on_expire") == "fail":
         change.move(place, "expire", reason="expired", error="Nobody decided in time.", finished_at=change.now)

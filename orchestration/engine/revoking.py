@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from orchestration.engine import agent_gates, gates
+from orchestration.engine import agent_gates, gates, overriding
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, WrongState
@@ -13,7 +13,6 @@ from policy import access
 from policy.actors import Actor
 from policy.errors import HumanPresenceRequired
 from policy.models import Approval
-from policy.models.approvals import ApprovalKind
 
 
 def revoke_approval(run_id: uuid.UUID, step_key: str, *, reason: str, by: Actor) -> WorkflowRun:
@@ -50,6 +49,6 @@ def _revoke(change: Change, place: int, approval: Approval, reason: str) -> None
     change.event("approval.revoked", key, {"approval": str(approval.pk), "reason": reason})
     change.audited("approval.revoked", step=key, reason=reason, payload_digest=approval.digest)
     # The call of an agent is asked about again when the agent makes it; so is a denied step, by a person.
-    if agent_gates.is_part(approval) or approval.kind == ApprovalKind.OVERRIDE:
+    if agent_gates.is_part(approval) or overriding.is_of_denial(approval):
         return
     gates.ask(change, place, arrow="lapse", verdict=gates.verdict_now(change, place), reason="approval_lapsed")

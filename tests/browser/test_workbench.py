@@ -19,7 +19,8 @@ Problems = Callable[[Page], list[str]]
 FEATURE = "features/search/"
 PAGES = (
     "/", "/projects/", "/account/", "{project}", "{project}runs/", "{project}members/", "{project}secrets/",
-    "{project}rules/", "{project}rules/trial/", "{project}health/", "{project}features/search/", "{project}features/search/?kind=agent",
+    "{project}rules/", "{project}rules/trial/",
+    "{project}health/", "{project}features/search/", "{project}features/search/?kind=agent",
     "{project}features/search/workflows/",
 )  # fmt: skip
 

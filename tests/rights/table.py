@@ -71,6 +71,10 @@ PAGES: dict[str, Door] = {
     "project-providers": Door(VIEW),
     "project-provider": Door(MANAGE, MANAGE, at={"name": "provider"}),
     "provider-test": Door(post=MANAGE, at={"name": "provider"}),
+    "provider-removal": Door(post=MANAGE, at={"name": "provider"}),
+    "project-environments": Door(VIEW, MANAGE, {"name": "fresh", "env": "A=1"}),
+    "environment-removal": Door(post=MANAGE, at={"name": "profile"}),
+    "project-boundary": Door(post=MANAGE),
     "project-secrets": Door(VIEW, MANAGE, {"name": "FRESH", "value": "fresh-value-1"}),
     "secret-removal": Door(post=MANAGE, at={"name": "secret"}),
     "project-rules": Door(VIEW),
@@ -104,6 +108,7 @@ PAGES: dict[str, Door] = {
     "artifact": Door(VIEW),
     "report": Door(VIEW),
     "report-file": Door(VIEW),
+    "replan": Door(LAUNCH, LAUNCH, WHY, {"number": "waiting"}),
     "decision": Door(post=DECIDE, at={"number": "waiting"}, body={**WHY, "decision": "approve", "digest": "{digest}"}),
     "run-action": Door(
         LAUNCH, LAUNCH, {**WHY, "step_key": "after", "outcome": "failed"}, {"number": "waiting"}, {"revoke": DECIDE}
@@ -148,6 +153,7 @@ OPERATIONS: dict[str, Door] = {
     "approve": Door(post=DECIDE, at=WAITING, body={**DECISION, "step_key": "gate"}),
     "pause": Door(post=LAUNCH, at=WAITING, body=WHY),
     "resume": Door(post=LAUNCH, at=WAITING, body=WHY),
+    "reconcile": Door(post=LAUNCH, at=WAITING),
     "cancel": Door(post=LAUNCH, at=WAITING, body=WHY),
     "retry_step": Door(post=LAUNCH, at=WAITING, body=STEP),
     "skip_step": Door(post=LAUNCH, at=WAITING, body=STEP),
@@ -159,6 +165,7 @@ OPERATIONS: dict[str, Door] = {
     "start_single_run": Door(post=LAUNCH, body={**HERE, **ONE_STEP}),
     "get_single_run": Door(VIEW, at=SINGLE),
     "cancel_single_run": Door(post=LAUNCH, at=SINGLE),
+    "reconcile_single_run": Door(post=LAUNCH, at=SINGLE),
     "retry_single_run": Door(post=LAUNCH, at=SINGLE),
     "approve_single_run": Door(post=DECIDE, at=SINGLE, body={**DECISION, "digest": "{single_digest}"}),
 }
@@ -194,6 +201,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     # a project's own
     "add_member": (MANAGE, ("{slug}", "{somebody}", "--role", "viewer")),
     "set_secret": (MANAGE, ("{slug}", "FRESH")),
+    "set_env_profile": (MANAGE, ("{slug}", "fresh", "--env", "A=1")),
     "set_provider": (MANAGE, ("{slug}", "{provider}")),
 }
 OF_THE_OWNER = {
@@ -205,6 +213,7 @@ OF_THE_OWNER = {
     "export_audit": "tells of every project",
     "make_demo": "makes a project and its people",
     "reconcile": "does what the server's sweeper does",
+    "remove_worktrees": "tidies up on this machine",
     "run_worker": "is the server's hands",
     "serve": "is the server",
     "verify_audit": "tells of every project",

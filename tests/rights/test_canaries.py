@@ -19,9 +19,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client
 
 from orchestration.agent_hosting import host_for
-from orchestration.engine import deciding, starting
+from orchestration.engine import deciding
 from orchestration.models import Artifact, WorkflowRun
-from orchestration.worker import perform
+from orchestration.worker import begin, perform
 from policy import secrets
 from policy.actors import Actor
 from policy.models import Secret
@@ -96,10 +96,10 @@ def team(tmp_path: Path, settings: Any) -> Team:
 
 def work(team: Team, run: WorkflowRun) -> WorkflowRun:
     for _ in range(10):
-        assignment = starting.start_step(run.pk, owner=runs.OWNER)
+        assignment = begin(run.pk, owner=runs.OWNER)
         while assignment is not None:
             following = perform(assignment, host_for(assignment, runs.OWNER))
-            assignment = following or starting.start_step(run.pk, owner=runs.OWNER)
+            assignment = following or begin(run.pk, owner=runs.OWNER)
         waiting = [key for key, state in runs.states(run).items() if state == "awaiting_approval"]
         if not waiting:
             break

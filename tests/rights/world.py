@@ -131,5 +131,6 @@ def names_of(world: World) -> dict[str, Any]:
         "token": ApiToken.objects.get(user=team.ada).pk,
         "secret": "TOKEN",
         "provider": "openai",
+        "profile": "staging",
         "form": "json",
     }

@@ -292,7 +292,7 @@ def _fate(view: RunView, one: Asked, approval: Approval) -> Data:
             "on_approve": "The step is skipped, and what waits for it goes on.",
             "on_reject": "The step stays where it was; if it had not started, its own gate forms again.",
         }
-    if approval.kind == ApprovalKind.OVERRIDE:
+    if approval.kind == ApprovalKind.OVERRIDE and "override" in approval.facts:
         return {
             "on_approve": f"“{one.name}” runs once as shown, though the rules deny it.",
             "on_reject": "The step stays denied.",

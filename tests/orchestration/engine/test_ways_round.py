@@ -125,11 +125,13 @@ def test_the_step_in_front_is_skipped_and_the_gate_forms_all_the_same(team: Team
     assert runs.states(run) == {"build": "skipped", "push": "awaiting_approval"}
 
 
-def test_a_replan_under_another_name_is_gated_anew(team: Team) -> None:
+def test_a_replan_under_another_name_needs_an_approval_and_is_then_gated_anew(team: Team) -> None:
     run = runs.settle(runs.launch(team, "a >> push", PUSH))
     runs.decide(team, run, "push")
     steps = runs.make_plan(team, "a >> harmless", {"harmless": PUSH["push"]})["steps"]
     replanning.replan_run(run.pk, steps, reason="Renamed.", by=team.actor("ada"))
+    assert runs.states(run) == {"a": "succeeded", "push": "awaiting_approval"}
+    decide(run, "push", signed_in(team, "grace"))
     assert runs.states(run) == {"a": "succeeded", "harmless": "awaiting_approval"}
     assert runs.start(run) is None
 
