@@ -16,12 +16,12 @@ from typing import TypeVar
 from django.db import OperationalError, connection, transaction
 
 from orchestration import events
-from orchestration.engine import rows
 from orchestration.engine.change import Change
 from orchestration.engine.errors import Busy, NotFound, WrongState, why_not_written
 from orchestration.engine.image import images, load
 from orchestration.engine.locks import run_transaction, write_transaction
 from orchestration.engine.promoting import recompute
+from orchestration.engine.statements import StaleRow, Statement, ask
 from orchestration.models import WorkflowRun
 from policy import audit
 from policy.actors import Actor
@@ -74,10 +74,7 @@ def _change_once(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -
 
 def begin(run_id: uuid.UUID, actor: Actor) -> Change:
     """Lock the run and hold it as an image. Call inside a transaction of this run."""
-    sql = _LOCK_SQLITE if connection.vendor == "sqlite" else _LOCK_POSTGRESQL
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [WorkflowRun._meta.pk.get_db_prep_value(run_id, connection)])
-        row = cursor.fetchone()
+    row = ask(Statement(_LOCK[connection.vendor], [WorkflowRun._meta.pk.get_db_prep_value(run_id, connection)]))
     if row is None:
         raise NotFound("There is no such run.")
     sequence_no, now, revision, device, inode = row
@@ -98,7 +95,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
     for count in range(ATTEMPTS):
         try:
             return attempt()
-        except (OperationalError, rows.StaleRow) as error:
+        except (OperationalError, StaleRow) as error:
             if connection.in_atomic_block or count == ATTEMPTS - 1:
                 raise Busy(why_not_written(error)) from error
             time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311 - spreads out those who wait
@@ -112,12 +109,10 @@ def _aware(value: datetime | str) -> datetime:
 
 
 _NOW = {"sqlite": "SELECT strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "SELECT clock_timestamp()"}
-_LOCK_SQLITE = (
-    "SELECT r.last_sequence_no, strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), p.rules_revision, p.device, p.inode"
-    " FROM execution_workflow_runs r"
-    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
-)
-_LOCK_POSTGRESQL = (
-    "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision, p.device, p.inode FROM execution_workflow_runs r"
-    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s FOR NO KEY UPDATE OF r"
-)
+_LOCK = {
+    "sqlite": "SELECT r.last_sequence_no, strftime('%Y-%m-%d %H:%M:%f', 'now'), p.rules_revision, p.device, p.inode"
+    " FROM execution_workflow_runs r JOIN policy_project p ON p.id = r.project_id WHERE r.id = ?",
+    "postgresql": "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision, p.device, p.inode"
+    " FROM execution_workflow_runs r JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
+    " FOR NO KEY UPDATE OF r",
+}
