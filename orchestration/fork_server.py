@@ -21,7 +21,6 @@ from orchestration.frames import write_all
 from orchestration.spool import CommandSpec
 from orchestration.supervisor import supervise
 
-
 QUIET_SECONDS = 0.006
 
 
