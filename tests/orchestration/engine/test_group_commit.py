@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
@@ -29,10 +30,9 @@ from policy.models import AuditRecord
 from tests.orchestration import runs
 from tests.orchestration.runs import Team
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL groups commits by itself"),
-]
+if settings.ON_POSTGRESQL:
+    pytest.skip("PostgreSQL groups commits by itself", allow_module_level=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]
 DYING = """
 import os, sys, django
