@@ -59,17 +59,18 @@ def updating(
 
 def updates(model: type[models.Model], changes: Sequence[Change]) -> list[Statement]:
     """Several (changes, where) of the same columns, each of which must find exactly one row."""
-    if len(changes) == 1 or connection_now().vendor == "sqlite":
+    if len(changes) == 1:
         return [updating(model, new, where, finds=1) for new, where in changes]
     parts = [changes[start : start + UPDATE_ROWS] for start in range(0, len(changes), UPDATE_ROWS)]
     return [_updating_many(model, part) for part in parts]
 
 
 def _updating_many(model: type[models.Model], changes: Sequence[Change]) -> Statement:
-    """A server reads and plans one statement in the time of one, however many rows it names."""
-    sql = _update_many_sql(model, tuple(changes[0][0]), tuple(changes[0][1]), len(changes))
+    """A database reads and plans one statement in the time of one, however many rows it names."""
+    vendor = connection_now().vendor
+    sql = _update_many_sql(model, tuple(changes[0][0]), tuple(changes[0][1]), len(changes), vendor)
     pairs = [mapping for change in changes for mapping in change]
-    values = [value for mapping in pairs for value in _adapt(model, mapping, "postgresql")]
+    values = [value for mapping in pairs for value in _adapt(model, mapping, vendor)]
     return Statement(sql, values, finds=len(changes))
 
 
@@ -141,13 +142,26 @@ def _update_sql(
 
 
 @functools.lru_cache(maxsize=256)
-def _update_many_sql(model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], count: int) -> str:
-    types = ", ".join(f"%s::{_type(model, name)}" for name in (*names, *given))
-    heads = ", ".join([*(f"new_{name}" for name in names), *(f"old_{name}" for name in given)])
+def _update_many_sql(
+    model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], count: int, vendor: str
+) -> str:
+    heads = [*(f"new_{name}" for name in names), *(f"old_{name}" for name in given)]
+    source = _rows_sqlite(heads, count) if vendor == "sqlite" else _rows_postgresql(model, names + given, heads, count)
     columns = ", ".join(f"{_column(model, name)} = given.new_{name}" for name in names)
     tests = " AND ".join(f"{_table(model)}.{_column(model, name)} = given.old_{name}" for name in given)
-    rows = ", ".join([f"({types})"] * count)
-    return f"UPDATE {_table(model)} SET {columns} FROM (VALUES {rows}) AS given ({heads}) WHERE {tests}"  # noqa: S608 - names of models
+    return f"UPDATE {_table(model)} SET {columns} FROM {source} WHERE {tests}"  # noqa: S608 - names of models
+
+
+def _rows_sqlite(heads: list[str], count: int) -> str:
+    """SQLite numbers the columns of VALUES and lets nobody name them there."""
+    row = f"({', '.join(['?'] * len(heads))})"
+    named = ", ".join(f"column{number} AS {head}" for number, head in enumerate(heads, 1))
+    return f"(SELECT {named} FROM (VALUES {', '.join([row] * count)})) AS given"  # noqa: S608 - names of models
+
+
+def _rows_postgresql(model: type[models.Model], names: tuple[str, ...], heads: list[str], count: int) -> str:
+    row = f"({', '.join(f'%s::{_type(model, name)}' for name in names)})"
+    return f"(VALUES {', '.join([row] * count)}) AS given ({', '.join(heads)})"
 
 
 def _type(model: type[models.Model], name: str) -> str:
