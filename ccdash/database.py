@@ -58,8 +58,8 @@ def unexpected_values(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def for_channels(described: dict[str, Any]) -> dict[str, Any]:
-    """The same database as channels-postgres wants it: complete, and without a pool of Django's."""
-    options = {name: value for name, value in described["OPTIONS"].items() if name != "pool"}
+    """The same database as channels-postgres wants it: complete, and with what libpq itself understands alone."""
+    options = {name: value for name, value in described["OPTIONS"].items() if name not in ("pool", "prepare_threshold")}
     return {**described, "OPTIONS": options, "TIME_ZONE": None}
 
 
@@ -89,4 +89,6 @@ def _postgresql(parsed: dict[str, Any], workers: int) -> dict[str, Any]:
     options["options"] = f"{options.get('options', '')} {switches}".strip()
     options["pool"] = {"min_size": 2, "max_size": workers + 16, "timeout": 10}
     options.setdefault("connect_timeout", 10)
+    # For the engine's own statements; those of Django's cursors are never prepared.
+    options.setdefault("prepare_threshold", 5)
     return {**parsed, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}

@@ -131,7 +131,7 @@ if REDIS_URL:
 elif ON_POSTGRESQL:
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "channels_postgres.core.PostgresChannelLayer",
+            "BACKEND": "ccdash.channel_layer.DatabaseChannelLayer",
             "CONFIG": database.for_channels(DATABASES["default"]),
         }
     }

@@ -2,18 +2,20 @@
 
 In the web process it rings on the server's own loop, which the in-memory layer needs; elsewhere on a loop of its own,
 so that no worker waits for a message to leave. The first ring goes out at once; those that follow within a moment
-become one, because through a database each is a commit, too.
+go out together, one for each run, because through a database each is a commit, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 
 from channels.layers import get_channel_layer
 
 from orchestration import events
 
+logger = logging.getLogger(__name__)
 QUIET_SECONDS = 0.04
 
 
@@ -26,7 +28,7 @@ class Doorbell:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: set[str] = set()
-        self._ringing: set[str] = set()
+        self._is_ringing = False
         self._lock = threading.Lock()
 
     def install(self) -> None:
@@ -35,40 +37,37 @@ class Doorbell:
     def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by whoever listens in this process, from its loop."""
         with self._lock:
-            self._change_loop(loop)
+            if loop is not self._loop:
+                self._change_loop(loop)
 
     def ring(self, run_id: str) -> None:
         loop = self._running_loop()
         with self._lock:
             self._news.add(run_id)
-            if run_id in self._ringing:
-                return
-            self._ringing.add(run_id)
-        asyncio.run_coroutine_threadsafe(self._ring_for(run_id), loop)
+            was_ringing, self._is_ringing = self._is_ringing, True
+        if not was_ringing:
+            asyncio.run_coroutine_threadsafe(self._ring_on(), loop)
 
-    async def _ring_for(self, run_id: str) -> None:
-        """Until there is nothing new; a layer that fails costs this ring, not the next."""
-        try:
-            while self._take(run_id):
-                await self._send(run_id)
-                await asyncio.sleep(QUIET_SECONDS)
-        except BaseException:
-            with self._lock:
-                self._ringing.discard(run_id)
-            raise
+    async def _ring_on(self) -> None:
+        """Until there is nothing new. One task for all runs: waking the loop for each costs as much as a step."""
+        while runs := self._take():
+            await asyncio.gather(*(self._send(run_id) for run_id in runs))
+            await asyncio.sleep(QUIET_SECONDS)
 
-    def _take(self, run_id: str) -> bool:
+    def _take(self) -> set[str]:
         with self._lock:
-            has_news = run_id in self._news
-            self._news.discard(run_id)
-            if not has_news:
-                self._ringing.discard(run_id)
-            return has_news
+            runs, self._news = self._news, set()
+            self._is_ringing = bool(runs)
+            return runs
 
     async def _send(self, run_id: str) -> None:
-        layer = get_channel_layer()
-        if layer is not None:
-            await layer.group_send(group_of(run_id), {"type": "run.news"})
+        """A layer that fails costs this ring, not the next: open pages also look by themselves."""
+        try:
+            layer = get_channel_layer()
+            if layer is not None:
+                await layer.group_send(group_of(run_id), {"type": "run.news"})
+        except Exception:
+            logger.warning("the followers of run %s could not be told", run_id, exc_info=True)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -83,7 +82,7 @@ class Doorbell:
         """What a closed loop was about to ring goes with it."""
         self._loop = loop
         self._news.clear()
-        self._ringing.clear()
+        self._is_ringing = False
 
 
 doorbell = Doorbell()

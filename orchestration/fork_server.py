@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from orchestration import processes
 from orchestration.frames import write_all
 from orchestration.spool import CommandSpec
 from orchestration.supervisor import supervise
+
+QUIET_SECONDS = 0.006
 
 
 class Spare(NamedTuple):
@@ -41,7 +44,9 @@ def serve() -> None:
         answer = hand_over(line, spare) or hand_over(line, fork_spare()) or {"error": "the fork failed"}
         sys.stdout.buffer.write(json.dumps({"folder": folder, **answer}).encode() + b"\n")
         sys.stdout.buffer.flush()
-        # While the command runs, the next supervisor is made.
+        # While the command runs, the next supervisor is made; not at once, for it would take the processors from those
+        # that begin the command. Whoever asks earlier waits for a fork.
+        select.select([sys.stdin], [], [], QUIET_SECONDS)
         spare = fork_spare()
 
 

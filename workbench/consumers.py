@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
 
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -58,6 +59,11 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self.feed = feed_of(run_id)
         self.feed.join(self.reader)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Channels would look after old database connections first, on another thread, for each word of each page.
+        Nothing here reads rows but by `database_sync_to_async`, which does that itself."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def disconnect(self, code: int) -> None:
         if self.reader is None or self.feed is None:

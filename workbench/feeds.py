@@ -72,6 +72,7 @@ class Feed:
     task: asyncio.Task[None] | None = None
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _checked: float = 0.0
+    _spent: float = 0.0  # seconds that the last round took
 
     def join(self, reader: Reader) -> None:
         self.readers.add(reader)
@@ -91,10 +92,9 @@ class Feed:
         listener = asyncio.create_task(self._listen())
         try:
             while self.readers:
-                began = time.monotonic()
+                self._spent = 0.0
                 more = await self._round_safely()
-                spent = time.monotonic() - began
-                await asyncio.sleep(max(BATCH, SHARE_OF_TIME * spent) if self.readers else 0)
+                await asyncio.sleep(max(BATCH, SHARE_OF_TIME * self._spent) if self.readers else 0)
                 if not more and self.readers:
                     await self._wait()
         finally:
@@ -136,9 +136,13 @@ class Feed:
         ready = [reader for reader in self.readers if not reader.is_full]
         if not ready:
             return False
+        began = time.monotonic()
         made = await _in_thread(parcels)(self.run_id, ready)
+        # Of handing out only what it took of the processor: on a busy machine waiting for it would count as work, too.
+        self._spent, began = time.monotonic() - began, time.thread_time()
         for parcel in made:
             await self._deliver(parcel)
+        self._spent += time.thread_time() - began
         return any(parcel.is_behind for parcel in made)
 
     async def _deliver(self, parcel: Parcel) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Model
 from django_fsm import TransitionNotAllowed
 
 from orchestration.engine import rows
 from orchestration.engine.errors import NotFound, WrongState
 from orchestration.engine.image import Image, PlanImage
+from orchestration.engine.statements import Statement, send
 from orchestration.models import Event, StepRun, WorkflowRun
 from policy import audit
 from policy.actors import Actor
@@ -33,6 +35,7 @@ class Change:
     _audits: list[tuple[int, audit.AuditEntry]] = field(default_factory=list)
     _moved: dict[int, tuple[str, set[str]]] = field(default_factory=dict)
     _run_columns: set[str] = field(default_factory=set)
+    _inserts: list[Statement] = field(default_factory=list)
     settled: set[int] = field(default_factory=set)  # places whose dependants must be looked at
     nudges: set[int] = field(default_factory=set)  # step run ids that became ready
     after_commit: list[Callable[[], None]] = field(default_factory=list)
@@ -132,9 +135,13 @@ class Change:
         )
         self._audits.append((len(self._events) - 1, entry))
 
+    def insert(self, model: type[Model], row: Mapping[str, Any]) -> None:
+        """A row that is written with the rest; nothing of this change reads it before."""
+        self._inserts += rows.insertions(model, [row])
+
     def flush_steps(self) -> None:
         """Write what was moved so far; a replan then puts other steps in their places."""
-        self._write_steps()
+        send(self._step_updates())
         self._moved.clear()
 
     def use_plan(self, plan: PlanImage, steps: list[StepRun]) -> None:
@@ -146,10 +153,10 @@ class Change:
     def flush(self) -> None:
         """Write it all. Call once, last."""
         self._number_audits()
-        rows.insert(Event, self._events)
-        self._write_steps()
-        columns = {name: getattr(self.run, name) for name in (*self._run_columns, "last_sequence_no")}
-        rows.update(WorkflowRun, columns, id=self.run.pk)
+        columns = {name: getattr(self.run, name) for name in (*sorted(self._run_columns), "last_sequence_no")}
+        events = rows.insertions(Event, self._events)
+        run = rows.updating(WorkflowRun, columns, {"id": self.run.pk}, finds=1)
+        send([*self._inserts, *events, *self._step_updates(), run])
 
     def _number_audits(self) -> None:
         if not self._audits:
@@ -158,7 +165,7 @@ class Change:
         for (place, _), record in zip(self._audits, records, strict=True):
             self._events[place]["audit_sequence"] = record.sequence
 
-    def _write_steps(self) -> None:
+    def _step_updates(self) -> list[Statement]:
         """A few steps go in one statement that names all their columns; many only share it with their like."""
         moved = {place: columns for place, (_, columns) in sorted(self._moved.items()) if columns}
         together = tuple(sorted(set().union(*moved.values()))) if len(moved) <= FEW else ()
@@ -167,8 +174,7 @@ class Change:
             step, names = self.image.steps[place], together or tuple(sorted(columns))
             values = {name: getattr(step, name) for name in names}
             groups.setdefault(names, []).append((values, {"id": step.pk, "state": self._moved[place][0]}))
-        for changes in groups.values():
-            rows.update_each(StepRun, changes)
+        return [statement for changes in groups.values() for statement in rows.updates(StepRun, changes)]
 
 
 def _events_of_moves() -> dict[str, str]:

@@ -16,12 +16,13 @@ from typing import TypeVar
 from django.db import OperationalError, connection, transaction
 
 from orchestration import events
-from orchestration.engine import rows
 from orchestration.engine.change import Change
 from orchestration.engine.errors import Busy, NotFound, WrongState, why_not_written
+from orchestration.engine.group_commit import Carried
 from orchestration.engine.image import images, load
-from orchestration.engine.locks import run_transaction, write_transaction
+from orchestration.engine.locks import do_in_run_transaction, write_transaction
 from orchestration.engine.promoting import recompute
+from orchestration.engine.statements import StaleRow, Statement, ask
 from orchestration.models import WorkflowRun
 from policy import audit
 from policy.actors import Actor
@@ -59,29 +60,33 @@ def record_refusal(run_id: uuid.UUID, actor: Actor, refusal: Exception) -> None:
 
 
 def _change_once(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -> T:
-    with run_transaction(run_id):
-        change = begin(run_id, actor)
+    def work(carried: Carried) -> T:
+        change = begin(run_id, actor, carried)
         answer = body(change)
         recompute(change)
         # Before the lock is given back and before anybody is told: whoever comes next finds the image.
-        transaction.on_commit(lambda: images.keep(change.image))
+        transaction.on_commit(lambda: images.keep_all(carried))
         if change.has_news:
             change.flush()
             transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
+        # Not before all is written. A later change in this transaction takes it out again, for if it fails then the
+        # image is half moved, and nobody may keep it.
+        carried[run_id] = change.image
         # The image's own run changes with the next change, under whoever would still look at it.
         return copy(answer) if answer is change.run else answer
 
+    return do_in_run_transaction(run_id, work)
 
-def begin(run_id: uuid.UUID, actor: Actor) -> Change:
-    """Lock the run and hold it as an image. Call inside a transaction of this run."""
-    sql = _LOCK_SQLITE if connection.vendor == "sqlite" else _LOCK_POSTGRESQL
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [WorkflowRun._meta.pk.get_db_prep_value(run_id, connection)])
-        row = cursor.fetchone()
+
+def begin(run_id: uuid.UUID, actor: Actor, carried: Carried | None = None) -> Change:
+    """Lock the run and hold it as an image. Call inside a transaction of this run, with what it carries on."""
+    row = ask(Statement(_LOCK[connection.vendor], [WorkflowRun._meta.pk.get_db_prep_value(run_id, connection)]))
     if row is None:
         raise NotFound("There is no such run.")
     sequence_no, now, revision, device, inode = row
-    image = images.take(run_id, sequence_no) or load(run_id)
+    image = (carried or {}).pop(run_id, None) or images.take(run_id)
+    if image is None or image.run.last_sequence_no != sequence_no:
+        image = load(run_id)
     folder = None if inode is None else (device, int(inode))
     return Change(image, actor, _aware(now), revision, folder)
 
@@ -98,7 +103,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
     for count in range(ATTEMPTS):
         try:
             return attempt()
-        except (OperationalError, rows.StaleRow) as error:
+        except (OperationalError, StaleRow) as error:
             if connection.in_atomic_block or count == ATTEMPTS - 1:
                 raise Busy(why_not_written(error)) from error
             time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311 - spreads out those who wait
@@ -112,12 +117,10 @@ def _aware(value: datetime | str) -> datetime:
 
 
 _NOW = {"sqlite": "SELECT strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "SELECT clock_timestamp()"}
-_LOCK_SQLITE = (
-    "SELECT r.last_sequence_no, strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), p.rules_revision, p.device, p.inode"
-    " FROM execution_workflow_runs r"
-    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
-)
-_LOCK_POSTGRESQL = (
-    "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision, p.device, p.inode FROM execution_workflow_runs r"
-    " JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s FOR NO KEY UPDATE OF r"
-)
+_LOCK = {
+    "sqlite": "SELECT r.last_sequence_no, strftime('%Y-%m-%d %H:%M:%f', 'now'), p.rules_revision, p.device, p.inode"
+    " FROM execution_workflow_runs r JOIN policy_project p ON p.id = r.project_id WHERE r.id = ?",
+    "postgresql": "SELECT r.last_sequence_no, clock_timestamp(), p.rules_revision, p.device, p.inode"
+    " FROM execution_workflow_runs r JOIN policy_project p ON p.id = r.project_id WHERE r.id = %s"
+    " FOR NO KEY UPDATE OF r",
+}

@@ -108,11 +108,15 @@ class Images:
         self._kept: OrderedDict[uuid.UUID, Image] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, run_id: uuid.UUID, sequence_no: int) -> Image | None:
+    def take(self, run_id: uuid.UUID) -> Image | None:
         """Out of the store, so that a change that fails leaves nothing half moved behind."""
         with self._lock:
-            image = self._kept.pop(run_id, None)
-        return image if image is not None and image.run.last_sequence_no == sequence_no else None
+            return self._kept.pop(run_id, None)
+
+    def keep_all(self, carried: dict[uuid.UUID, Image]) -> None:
+        """Whichever of several changes tells of the commit first keeps what they leave."""
+        while carried:
+            self.keep(carried.popitem()[1])
 
     def keep(self, image: Image) -> None:
         with self._lock:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import models
+
+from orchestration.engine.statements import MARKS, Statement, connection_now, send
 
 INSERT_ROWS = 100
 UPDATE_ROWS = 500
@@ -24,68 +25,53 @@ Adapter = Callable[[Any], Any]
 Change = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
-class StaleRow(Exception):
-    """A row was not as it was believed to be: somebody else changed it first."""
-
-
 def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows given as attname -> value; all rows name the same columns."""
-    database = _database()
-    for start in range(0, len(rows), INSERT_ROWS):
-        part = rows[start : start + INSERT_ROWS]
-        values = [adapted for row in part for adapted in _adapt(model, row, database.vendor)]
-        with database.cursor() as cursor:
-            cursor.execute(_insert_sql(model, tuple(part[0]), len(part)), values)
+    send(insertions(model, rows))
 
 
 def update(model: type[models.Model], changes: Mapping[str, Any], **where: Any) -> int:
     """Update the rows that match; answers how many there were. A None in `where` means IS NULL."""
-    database = _database()
+    return send([updating(model, changes, where)])[0]
+
+
+def insertions(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> list[Statement]:
+    vendor = connection_now().vendor
+    parts = [rows[start : start + INSERT_ROWS] for start in range(0, len(rows), INSERT_ROWS)]
+    return [
+        Statement(
+            _insert_sql(model, tuple(part[0]), len(part), vendor),
+            [adapted for row in part for adapted in _adapt(model, row, vendor)],
+        )
+        for part in parts
+    ]
+
+
+def updating(
+    model: type[models.Model], changes: Mapping[str, Any], where: Mapping[str, Any], *, finds: int | None = None
+) -> Statement:
+    vendor = connection_now().vendor
     nulls = tuple(name for name, value in where.items() if value is None)
     given = {name: value for name, value in where.items() if value is not None}
-    sql = _update_sql(model, tuple(changes), tuple(given), nulls)
-    with database.cursor() as cursor:
-        cursor.execute(sql, [*_adapt(model, changes, database.vendor), *_adapt(model, given, database.vendor)])
-        return int(cursor.rowcount)
+    sql = _update_sql(model, tuple(changes), tuple(given), nulls, vendor)
+    return Statement(sql, [*_adapt(model, changes, vendor), *_adapt(model, given, vendor)], finds)
 
 
-def update_each(model: type[models.Model], changes: Sequence[Change]) -> None:
-    """Several (changes, where) of the same columns. Raises StaleRow unless each found exactly one row."""
+def updates(model: type[models.Model], changes: Sequence[Change]) -> list[Statement]:
+    """Several (changes, where) of the same columns, each of which must find exactly one row."""
     if len(changes) == 1:
-        found = update(model, changes[0][0], **changes[0][1])
-    elif _database().vendor == "sqlite":
-        found = _update_one_by_one(model, changes)
-    else:
-        found = _update_at_once(model, changes)
-    if found != len(changes):
-        raise StaleRow(f"{model.__name__}: {len(changes) - found} of {len(changes)} rows had changed")
+        return [updating(model, new, where, finds=1) for new, where in changes]
+    parts = [changes[start : start + UPDATE_ROWS] for start in range(0, len(changes), UPDATE_ROWS)]
+    return [_updating_many(model, part) for part in parts]
 
 
-def _update_one_by_one(model: type[models.Model], changes: Sequence[Change]) -> int:
-    """SQLite keeps the statement prepared, which no longer statement could better."""
-    sql = _update_sql(model, tuple(changes[0][0]), tuple(changes[0][1]), ())
-    values = [[*_adapt(model, new, "sqlite"), *_adapt(model, where, "sqlite")] for new, where in changes]
-    with _database().cursor() as cursor:
-        cursor.executemany(sql, values)
-        return int(cursor.rowcount)
-
-
-def _update_at_once(model: type[models.Model], changes: Sequence[Change]) -> int:
-    """A server reads and plans one statement in the time of one, however many rows it names."""
-    database, found = _database(), 0
-    for start in range(0, len(changes), UPDATE_ROWS):
-        part = changes[start : start + UPDATE_ROWS]
-        sql = _update_many_sql(model, tuple(part[0][0]), tuple(part[0][1]), len(part))
-        pairs = [mapping for change in part for mapping in change]
-        with database.cursor() as cursor:
-            cursor.execute(sql, [value for mapping in pairs for value in _adapt(model, mapping, database.vendor)])
-            found += int(cursor.rowcount)
-    return found
-
-
-def _database() -> BaseDatabaseWrapper:
-    """The connection itself: every look through Django's proxy costs as much as adapting a value."""
-    return connections[DEFAULT_DB_ALIAS]
+def _updating_many(model: type[models.Model], changes: Sequence[Change]) -> Statement:
+    """A database reads and plans one statement in the time of one, however many rows it names."""
+    vendor = connection_now().vendor
+    sql = _update_many_sql(model, tuple(changes[0][0]), tuple(changes[0][1]), len(changes), vendor)
+    pairs = [mapping for change in changes for mapping in change]
+    values = [value for mapping in pairs for value in _adapt(model, mapping, vendor)]
+    return Statement(sql, values, finds=len(changes))
 
 
 def _adapt(model: type[models.Model], values: Mapping[str, Any], vendor: str) -> list[Any]:
@@ -107,7 +93,7 @@ def _adapters_of(field: Any, vendor: str) -> dict[type | None, Adapter]:
     on_sqlite = vendor == "sqlite"
 
     def ask_field(value: Any) -> Any:
-        return field.get_db_prep_save(value, _database())
+        return field.get_db_prep_save(value, connection_now())
 
     if isinstance(target, models.JSONField):
         return {None: json.dumps if on_sqlite and target.encoder is None else ask_field}
@@ -139,36 +125,49 @@ def _fields(model: type[models.Model]) -> dict[str, Any]:
 
 
 @functools.cache
-def _insert_sql(model: type[models.Model], names: tuple[str, ...], count: int) -> str:
+def _insert_sql(model: type[models.Model], names: tuple[str, ...], count: int, vendor: str) -> str:
     columns = ", ".join(_column(model, name) for name in names)
-    row = "(" + ", ".join(["%s"] * len(names)) + ")"
+    row = "(" + ", ".join([MARKS[vendor]] * len(names)) + ")"
     return f"INSERT INTO {_table(model)} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of models
 
 
 @functools.cache
 def _update_sql(
-    model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], nulls: tuple[str, ...]
+    model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], nulls: tuple[str, ...], vendor: str
 ) -> str:
-    columns = ", ".join(f"{_column(model, name)} = %s" for name in names)
-    tests = [f"{_column(model, name)} = %s" for name in given]
+    columns = ", ".join(f"{_column(model, name)} = {MARKS[vendor]}" for name in names)
+    tests = [f"{_column(model, name)} = {MARKS[vendor]}" for name in given]
     tests += [f"{_column(model, name)} IS NULL" for name in nulls]
     return f"UPDATE {_table(model)} SET {columns} WHERE {' AND '.join(tests)}"  # noqa: S608 - names of models
 
 
 @functools.lru_cache(maxsize=256)
-def _update_many_sql(model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], count: int) -> str:
-    types = ", ".join(f"%s::{_type(model, name)}" for name in (*names, *given))
-    heads = ", ".join([*(f"new_{name}" for name in names), *(f"old_{name}" for name in given)])
+def _update_many_sql(
+    model: type[models.Model], names: tuple[str, ...], given: tuple[str, ...], count: int, vendor: str
+) -> str:
+    heads = [*(f"new_{name}" for name in names), *(f"old_{name}" for name in given)]
+    source = _rows_sqlite(heads, count) if vendor == "sqlite" else _rows_postgresql(model, names + given, heads, count)
     columns = ", ".join(f"{_column(model, name)} = given.new_{name}" for name in names)
     tests = " AND ".join(f"{_table(model)}.{_column(model, name)} = given.old_{name}" for name in given)
-    rows = ", ".join([f"({types})"] * count)
-    return f"UPDATE {_table(model)} SET {columns} FROM (VALUES {rows}) AS given ({heads}) WHERE {tests}"  # noqa: S608 - names of models
+    return f"UPDATE {_table(model)} SET {columns} FROM {source} WHERE {tests}"  # noqa: S608 - names of models
+
+
+def _rows_sqlite(heads: list[str], count: int) -> str:
+    """SQLite numbers the columns of VALUES and lets nobody name them there."""
+    row = f"({', '.join(['?'] * len(heads))})"
+    named = ", ".join(f"column{number} AS {head}" for number, head in enumerate(heads, 1))
+    return f"(SELECT {named} FROM (VALUES {', '.join([row] * count)})) AS given"  # noqa: S608 - names of models
+
+
+def _rows_postgresql(model: type[models.Model], names: tuple[str, ...], heads: list[str], count: int) -> str:
+    row = f"({', '.join(f'%s::{_type(model, name)}' for name in names)})"
+    return f"(VALUES {', '.join([row] * count)}) AS given ({', '.join(heads)})"
 
 
 def _type(model: type[models.Model], name: str) -> str:
     """What a value of this column is cast to. Text without a length: a cast would cut what is too long, unasked."""
     field = _fields(model)[name]
-    return "text" if isinstance(field, models.CharField) else str(field.rel_db_type(_database()))
+    return "text" if isinstance(field, models.CharField) else str(field.rel_db_type(connection_now()))
 
 
 def _column(model: type[models.Model], name: str) -> str:
@@ -180,4 +179,4 @@ def _table(model: type[models.Model]) -> str:
 
 
 def _quote(name: str) -> str:
-    return _database().ops.quote_name(name)
+    return connection_now().ops.quote_name(name)

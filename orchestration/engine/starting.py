@@ -13,17 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestration import boundary
-from orchestration.engine import (
-    agent_gates,
-    checkpoints,
-    drift,
-    environments,
-    gates,
-    overriding,
-    promoting,
-    rows,
-    usage,
-)
+from orchestration.engine import agent_gates, checkpoints, drift, environments, gates, overriding, promoting, usage
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
 from orchestration.engine.drift import Look, LookFirst
@@ -202,7 +192,7 @@ def _start(change: Change, place: int, owner: str) -> Assignment:
     number, token = step.attempt + 1, step.token + 1
     carried = checkpoints.carried(step.pk, definition, before=token)
     checkpoints.hand_over(step.pk, carried)
-    rows.insert(ExecutionRun, [_attempt_row(change, place, attempt_id, definition, owner, carried)])
+    change.insert(ExecutionRun, _attempt_row(change, place, attempt_id, definition, owner, carried))
     change.move(
         place,
         "start",

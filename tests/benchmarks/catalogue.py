@@ -52,6 +52,8 @@ LINES = [
     Line("begin_p95", "launch accepted → first step started, p95", "ms", **_both(50)),
     Line("follow_p50", "event committed → in the browser's page, p50", "ms"),
     Line("follow_p95", "event committed → in the browser's page, p95", "ms", 150, 200),
+    Line("pages_open", "1,000 open pages follow a run, 10 events/s, p95", "ms", **_both(1000)),
+    Line("page_memory", "memory of the web process for each of them", "KB", **_both(60)),
     Line("verdict_p50", "verdict on a command line, median", "ms", **_both(2)),
     Line("verdict_p99", "verdict on a command line, p99", "ms", **_both(50)),
     Line("agent_turn", "an agent's turn with one tool call, beside the provider", "ms", **_both(5)),
@@ -85,6 +87,7 @@ BENCHMARKS = {
     "restart": ("restarts:kill_with_runs_in_flight", True),
     "start": ("starts:second_start", True),
     "follow": ("follow:event_to_page", True),
+    "open-pages": ("open_pages:open_pages", True),
     "large": ("large:large_installation", False),
 }
 

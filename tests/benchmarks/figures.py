@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 from django.db import connection
+
+from orchestration.engine import statements
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Spent:
     database: float = 0.0
     commit: float = 0.0
     statements: int = 0
+    round_trips: int = 0
     commits: int = 0
 
 
@@ -68,26 +72,38 @@ def spending() -> Iterator[Spent]:
 @contextmanager
 def _counted(spent: Spent) -> Iterator[None]:
     def execute(run: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        started = time.perf_counter()
-        try:
-            return run(sql, parameters, many, context)
-        finally:
-            spent.database += time.perf_counter() - started
+        with _noted(spent, "database"):
             spent.statements += not sql.startswith(("BEGIN", "SAVEPOINT", "RELEASE"))
+            return run(sql, parameters, many, context)
+
+    def deliver(statement: statements.Statement) -> Any:
+        with _noted(spent, "database"):
+            spent.statements += 1
+            return delivered(statement)
 
     def commit() -> None:
-        started = time.perf_counter()
-        whole()
-        spent.commit += time.perf_counter() - started
-        spent.commits += 1
+        with _noted(spent, "commit"):
+            spent.commits += 1
+            committed()
 
-    whole = connection._commit  # type: ignore[attr-defined]
-    connection._commit = commit  # type: ignore[attr-defined]
+    delivered, committed = statements.deliver, connection._commit  # type: ignore[attr-defined]
+    with (
+        mock.patch.object(connection, "_commit", commit),
+        mock.patch.object(statements, "deliver", deliver),
+        connection.execute_wrapper(execute),
+    ):
+        yield
+
+
+@contextmanager
+def _noted(spent: Spent, kind: str) -> Iterator[None]:
+    """One journey to the database and back."""
+    started = time.perf_counter()
     try:
-        with connection.execute_wrapper(execute):
-            yield
+        yield
     finally:
-        del connection._commit  # type: ignore[attr-defined]
+        spent.round_trips += 1
+        setattr(spent, kind, getattr(spent, kind) + time.perf_counter() - started)
 
 
 def _cpu() -> float:

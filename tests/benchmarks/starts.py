@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -22,23 +23,30 @@ from tests.benchmarks.figures import Figure, median
 IDLE_SECONDS = 6.0
 
 
+@dataclass(frozen=True)
+class Served:
+    pid: int
+    port: int
+
+
 def second_start() -> Iterator[Figure]:
     folder = Path(settings.DATA_DIR, "start")
-    with _serving(folder):
+    with serving(folder):
         pass
-    seconds, memory = [], []
+    seconds, held = [], []
     for _ in range(3):
-        with _serving(folder) as (took, process):
+        with serving(folder) as (took, process):
             seconds.append(took)
-            if not memory:
+            if not held:
                 time.sleep(IDLE_SECONDS)
-                memory.append(_memory(process.pid))
+                held.append(memory(process.pid))
     yield Figure("start", median(seconds))
-    yield Figure("memory", median(memory))
+    yield Figure("memory", median(held))
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[tuple[float, subprocess.Popen[bytes]]]:
+def serving(folder: Path) -> Iterator[tuple[float, Served]]:
+    """The product over this data folder, and how long it took to serve its first page."""
     port = _free_port()
     environment = {
         **os.environ,
@@ -52,7 +60,7 @@ def _serving(folder: Path) -> Iterator[tuple[float, subprocess.Popen[bytes]]]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         _wait_for_page(f"http://127.0.0.1:{port}/accounts/login/", process)
-        yield time.perf_counter() - started, process
+        yield time.perf_counter() - started, Served(process.pid, port)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -70,7 +78,7 @@ def _wait_for_page(url: str, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("The product did not serve its first page.")
 
 
-def _memory(pid: int) -> float:
+def memory(pid: int) -> float:
     """Pages shared between its processes count once; where that can't be told, each counts whole."""
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]

@@ -51,7 +51,7 @@ def launch(team: Team, prompt: str, *, plan: Mapping[str, Any] | None = None, **
 
 def work(run: WorkflowRun, owner: str = "one") -> WorkflowRun:
     """A worker process does what may be done; one of another name knows nothing of the first."""
-    images.take(run.pk, -1)
+    images.take(run.pk)
     while (assignment := begin(run.pk, owner=owner)) is not None:
         perform(assignment, host_for(assignment, owner))
     run.refresh_from_db()

@@ -70,7 +70,7 @@ class Mortal(AgentHost):
 
 
 def work(run: WorkflowRun, host: type[AgentHost] = AgentHost) -> WorkflowRun:
-    images.take(run.pk, -1)
+    images.take(run.pk)
     while (assignment := starting.start_step(run.pk, owner="one")) is not None:
         perform(assignment, host(assignment, "one"))
     run.refresh_from_db()
