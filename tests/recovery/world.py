@@ -5,11 +5,15 @@ What really ran is told by the ledgers that the commands write, never by the dat
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,9 +23,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from ccdash.database import DATABASE_FILE
 from tests.orchestration.repositories_of_tests import make_repository
 
 ROOT = Path(__file__).resolve().parents[2]
+ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgres")
 
 
 class World:
@@ -29,17 +35,11 @@ class World:
         self.folder = folder
         self.data = folder / "data"
         self.repository = make_repository(folder / "repository")
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("CCDASH_", "DJANGO_"))},
-            "CCDASH_DATA_DIR": str(self.data),
+        self.environment = environment(self.data, DATABASE_URL=copied_database(self.data)) | {
             "CCDASH_WORKERS": str(workers),
-            "CCDASH_EMBEDDED": "0",
             "CCDASH_DISPATCH": dispatch,
-            "DJANGO_SETTINGS_MODULE": "ccdash.settings",
-            "DATABASE_URL": new_database(),
         }
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.manage("migrate", "--verbosity", "0", "--skip-checks")
         self._inside = subprocess.Popen(
             [sys.executable, "-m", "tests.recovery.inside"],
             cwd=ROOT,
@@ -51,10 +51,7 @@ class World:
         self.ask("people", str(self.repository))
 
     def manage(self, *words: str) -> str:
-        command = [sys.executable, "manage.py", *words]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return manage(self.environment, *words)
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """Call a function of `inside` in a process of the product."""
@@ -104,13 +101,42 @@ def ledger_line(name: str, *, seconds: float) -> str:
     return f'echo "start $CCDASH_TOKEN" >> {name}.ledger; sleep {seconds}; echo "end $CCDASH_TOKEN" >> {name}.ledger'
 
 
-def new_database() -> str:
-    """A database of this test's own, on the server that the tests were given; SQLite makes its file by itself."""
-    server = os.environ.get("DATABASE_URL", "")
-    if not server.startswith("postgres"):
-        return ""
+def environment(data: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CCDASH_", "DJANGO_"))}
+    ours = {"CCDASH_DATA_DIR": str(data), "CCDASH_EMBEDDED": "0", "DJANGO_SETTINGS_MODULE": "ccdash.settings"}
+    return {**kept, **ours, **more}
+
+
+def manage(settings: Mapping[str, str], *words: str) -> str:
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def copied_database(data: Path) -> str:
+    """The address of a database of this test's own, on the server that the tests were given. To migrate takes seconds,
+    to copy what was migrated once does not."""
+    if ON_POSTGRESQL:
+        return new_database(f'TEMPLATE "{urlsplit(str(migrated())).path[1:]}"')
+    data.mkdir(mode=0o700)
+    shutil.copyfile(migrated(), data / DATABASE_FILE)
+    return ""
+
+
+@functools.cache
+def migrated() -> Path | str:
+    """The file or address of a database that holds the schema and what migrations laid; nobody works in it."""
+    data = Path(tempfile.mkdtemp(prefix="ccdash-schema-"))
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    address = new_database() if ON_POSTGRESQL else ""
+    manage(environment(data, DATABASE_URL=address), "migrate", "--verbosity", "0", "--skip-checks")
+    return address or data / DATABASE_FILE
+
+
+def new_database(options: str = "") -> str:
+    server = os.environ["DATABASE_URL"]
     name = f"recovery_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    parts = urlsplit(server)
-    return urlunsplit(parts._replace(path=f"/{name}"))
+        connection.execute(f'CREATE DATABASE "{name}" {options}')
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
