@@ -35,6 +35,10 @@ def settings_agree(**_: Any) -> list[CheckMessage]:
             bool(settings.AUDIT_COPY_DIR) and not os.access(settings.AUDIT_COPY_DIR, os.W_OK | os.X_OK),
             Error("CCDASH_AUDIT_COPY_DIR is no folder that can be written: make it, or unset it.", id="ccdash.E004"),
         ),
+        (
+            bool(settings.AUDIT_WEBHOOK_TOKEN) and not settings.AUDIT_WEBHOOK,
+            Error("CCDASH_AUDIT_WEBHOOK_TOKEN goes nowhere: set CCDASH_AUDIT_WEBHOOK, too.", id="ccdash.E005"),
+        ),
     ]
     return [error for clash, error in clashes if clash]
 

@@ -4,6 +4,7 @@ Settings alone call this, once for each variable. An empty variable counts as no
 value, except where it may hold a secret.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Collection
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 HOST_NAME = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+SCP_ADDRESS = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:(?!:).+")
+REMOTE_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9a-f:.]+")
 
 
 class BadSetting(Exception):
@@ -87,9 +90,53 @@ def url(name: str, *, schemes: Collection[str], example: str) -> str:
     return value
 
 
+def private_url(name: str, *, example: str) -> str:
+    """Where what we send can't be read on the way: https, or http to this machine. It may hold a secret in its path."""
+    value = url(name, schemes=("https", "http"), example=example)
+    parts = urlsplit(value)
+    if value and (not parts.hostname or parts.username is not None or parts.fragment or not _is_plain(value)):
+        raise BadSetting(f"{name} is more or less than an address without user and password: set it to {example}.")
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+        raise BadSetting(f"{name} is http, which is for this machine alone: set it to one like {example}.")
+    return value
+
+
+def bearer(name: str) -> str:
+    """A token for a header, of visible ASCII characters."""
+    value = text(name)
+    if value and not _is_plain(value):
+        raise BadSetting(f"{name} holds characters that no token has: set it to visible ASCII characters alone.")
+    return value
+
+
+def git_remote(name: str, *, example: str) -> str:
+    """Where git pushes to: https, ssh, user@host:path, or a folder. Nothing that git would take for a program."""
+    value = text(name)
+    is_folder = value.startswith("/") and value.isprintable()
+    if not value or is_folder or (SCP_ADDRESS.fullmatch(value) and _is_plain(value)):
+        return value
+    parts = urlsplit(url(name, schemes=("https", "http", "ssh", "file"), example=example))
+    if not _is_plain(value) or (parts.scheme != "file" and not REMOTE_HOST.fullmatch(parts.hostname or "")):
+        raise BadSetting(f"{name} is no git remote: set it to one like {example}.")
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+        raise BadSetting(f"{name} is http, which is for this machine alone: set it to one like {example}.")
+    return value
+
+
 def shown(value: str) -> str:
     """The value as a message may repeat it: short, on one line, in quotes."""
     return repr(value if len(value) <= 60 else value[:57] + "...")
+
+
+def _is_plain(value: str) -> bool:
+    return re.fullmatch(r"[!-~]+", value) is not None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_whole(value: str) -> bool:

@@ -21,6 +21,9 @@ SECRET_KEY = env.secret("CCDASH_SECRET_KEY", at_least=32) or data_folder.secret_
 SECRETS_KEY = env.secret("CCDASH_SECRETS_KEY", at_least=44)
 AUDIT_KEY_FILE = env.text("CCDASH_AUDIT_KEY_FILE")
 AUDIT_COPY_DIR = env.text("CCDASH_AUDIT_COPY_DIR")
+AUDIT_WEBHOOK = env.private_url("CCDASH_AUDIT_WEBHOOK", example="https://audit.example.org/checkpoints")
+AUDIT_WEBHOOK_TOKEN = env.bearer("CCDASH_AUDIT_WEBHOOK_TOKEN")
+AUDIT_GIT_REMOTE = env.git_remote("CCDASH_AUDIT_GIT_REMOTE", example="ssh://git@audit.example.org/checkpoints.git")
 
 # Where we listen, and under which names
 HOST = env.host("HOST", default="127.0.0.1")

@@ -54,16 +54,17 @@ class Answer:
         return self.out.decode(errors="surrogateescape").strip()
 
 
-def pins() -> dict[str, str]:
+def pins(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Environment that overrules a repository's own configuration and leaves the machine's aside."""
+    settings = {**PINNED, **(more or {})}
     pinned = {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_PAGER": "cat",
-        "GIT_CONFIG_COUNT": str(len(PINNED)),
+        "GIT_CONFIG_COUNT": str(len(settings)),
     }
-    for number, (name, value) in enumerate(PINNED.items()):
+    for number, (name, value) in enumerate(settings.items()):
         pinned |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     return pinned
 
@@ -114,7 +115,8 @@ def _environment(cwd: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         # A folder inside somebody else's repository is not that repository.
         "GIT_CEILING_DIRECTORIES": str(cwd.parent),
-        # Nothing here asks a remote; older gits that know no lazy fetching to forbid have no protocol to do it by.
+        # Nothing asks a remote unless it says so, and only by the protocol that it names. Older gits
+        # know no lazy fetching to forbid; they have no protocol to do it by.
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_REPLACE_OBJECTS": "1",

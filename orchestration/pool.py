@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from orchestration import dispatch, processes, retention, worker
+from orchestration import audit_delivery, dispatch, processes, retention, worker
 from orchestration.agent_hosting import host_for
 from orchestration.engine import recovering
 from orchestration.engine.errors import EngineError
@@ -34,6 +34,7 @@ HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 RECONCILE_SECONDS = 5.0
 SEAL_SECONDS = 60.0
+DELIVER_SECONDS = 30.0
 TIDY_SECONDS = 3600.0
 Job = Callable[[], Assignment | None]
 
@@ -62,6 +63,8 @@ class Pool:
             ("reconciler", self._reconciliation.step, RECONCILE_SECONDS),
             ("caretaker", retention.remove_due, TIDY_SECONDS),
             ("notary", audit.write_checkpoint_if_due, SEAL_SECONDS),
+            # A thread of its own: whoever is slow to take a checkpoint holds up no seal.
+            ("courier", audit_delivery.deliver, DELIVER_SECONDS),
         )
         for name, act, pause in loops:
             threading.Thread(target=self._forever, args=(act, pause), name=name, daemon=True).start()

@@ -15,7 +15,13 @@ WITHOUT_DATABASE: tuple[Check, ...] = (
     machine.git,
     machine.sandbox,
 )
-WITH_SCHEMA: tuple[Check, ...] = (work.workers, work.boundaries, work.worktrees, work.audit_log)
+WITH_SCHEMA: tuple[Check, ...] = (
+    work.workers,
+    work.boundaries,
+    work.worktrees,
+    work.audit_log,
+    work.audit_delivery_ways,
+)
 
 
 def look(*, network: bool = False) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from ccdash.doctor.finding import Finding, fail, ok, warn
-from orchestration import retention
+from orchestration import audit_delivery, retention
 from orchestration.engine.door import database_now
 from orchestration.executors import sandbox
 from orchestration.models import ExecutionRun, StepRun
@@ -67,6 +67,19 @@ def audit_log() -> Iterator[Finding]:
         yield ok("audit log", f"{found.message} Head {found.head.sequence}:{found.head.hash[:12]}.")
     else:
         yield fail("audit log", found.message, "Run verify_audit, keep the database as it is, and look who had access.")
+
+
+def audit_delivery_ways() -> Iterator[Finding]:
+    """Whether checkpoints reach the places that settings name; what was said there stands in a file of the worker's."""
+    ways = audit_delivery.standings()
+    if not ways:
+        yield ok("audit delivery", "No webhook and no git remote is set; checkpoints stay where the folders are.")
+    for way in ways:
+        if way.failure is not None:
+            told = f"{way.waiting} checkpoints wait for the {way.name} {way.place}, tried {way.failure.tries} times."
+            yield warn("audit delivery", f"{told} {way.failure.message}", "Mend the other end; a worker tries again.")
+        else:
+            yield ok("audit delivery", f"{way.waiting} checkpoints wait for the {way.name} {way.place}.")
 
 
 def _somebody_waits() -> bool:

@@ -49,38 +49,57 @@ def folder() -> Path:
     return Path(settings.DATA_DIR) / FOLDER
 
 
+def files() -> list[Path]:
+    """Every checkpoint that was written here, the oldest first."""
+    return sorted(folder().glob("*.json"))
+
+
 def write_checkpoint(now: datetime | None = None) -> Path | None:
     """Seal the log as it stands. None: nothing new since the last one. Refuses to seal a log that was set back."""
+    sealed = _seal(now or timezone.now())
+    copies.catch_up(folder())
+    return sealed
+
+
+def write_checkpoint_if_due(now: datetime | None = None) -> Path | None:
+    """Every thousand records, or when a record has waited an hour. Cheap to call from a loop.
+
+    What is due is sealed first: a second folder that can't be written is said to be, and holds up no seal.
+    """
+    now = now or timezone.now()
+    sealed = _seal(now) if _is_due(now) else None
+    copies.catch_up(folder())
+    return sealed
+
+
+def _seal(now: datetime) -> Path | None:
     last = _last()
     head = reading.stored_head()
     if last is not None:
         _refuse_another_past(last, head)
     if head.sequence == (last.sequence if last else 0):
         return None
-    return _write(head, last, now or timezone.now())
+    return _write(head, last, now)
 
 
-def write_checkpoint_if_due(now: datetime | None = None) -> Path | None:
-    """Every thousand records, or when a record has waited an hour. Cheap to call from a loop."""
-    copies.catch_up(folder())
+def _is_due(now: datetime) -> bool:
     last = _last()
     sealed = last.sequence if last else 0
     head = reading.stored_head()
     if head.sequence == sealed:
-        return None
-    now = now or timezone.now()
+        return False
     oldest = AuditRecord.objects.filter(sequence__gt=sealed).order_by("sequence").values_list("at", flat=True).first()
     waited = oldest is not None and now - oldest >= EVERY
-    return write_checkpoint(now) if waited or head.sequence - sealed >= EVERY_RECORDS else None
+    return waited or head.sequence - sealed >= EVERY_RECORDS
 
 
 def load_checkpoints(source: Path, public_key: Path | None = None) -> list[Checkpoint]:
     """All of a folder, in order, each with a good signature of the one known key, none missing in between."""
-    files = sorted(source.glob("*.json"))
-    if not files:
+    kept = sorted(source.glob("*.json"))
+    if not kept:
         raise Broken(None, f"There are no checkpoints in {source}.")
     key = keys.public_key(public_key or _public_key_beside(source))
-    found = {checkpoint.digest: checkpoint for checkpoint in (_read(file, key) for file in files)}
+    found = {checkpoint.digest: checkpoint for checkpoint in (_read(file, key) for file in kept)}
     ordered = sorted(found.values(), key=lambda one: (one.number, one.sequence))
     _check_row(ordered)
     return ordered
@@ -110,16 +129,14 @@ def _write(head: Head, last: Checkpoint | None, now: datetime) -> Path | None:
     envelope.sign(signer)
     folder().mkdir(mode=0o700, exist_ok=True)
     file = folder() / f"{number:08}.json"
-    written = write_once(file, json.dumps(envelope.to_dict(), indent=1).encode(), mode=0o444)
-    copies.catch_up(folder())
-    return file if written else None
+    return file if write_once(file, json.dumps(envelope.to_dict(), indent=1).encode(), mode=0o444) else None
 
 
 def _last() -> Checkpoint | None:
     """Our own newest one, by its name; its signature was ours when we wrote it and is checked by verifiers."""
-    files = sorted(folder().glob("*.json"))
+    written = files()
     try:
-        return _read(files[-1], None) if files else None
+        return _read(written[-1], None) if written else None
     except Broken as broken:
         raise AuditError(f"The log can't be sealed. {broken}") from None
 

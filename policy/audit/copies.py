@@ -1,7 +1,7 @@
 """A second place for the checkpoints: a folder that another account, machine or service owns, where files only appear.
 
-Nothing is ever replaced or taken away there. What travels on from it (a git remote, an object store) is fetched by
-its owner: a credential that could push from here could also be used by whoever owns this machine.
+Nothing is ever replaced or taken away there. What travels on from it is best fetched by its owner: whatever this
+machine could push with could also be used by whoever owns this machine.
 """
 
 from __future__ import annotations

@@ -12,14 +12,16 @@ from django.core.management import call_command
 from django.db import connection
 
 from ccdash.doctor import machine
+from orchestration import audit_delivery
 from orchestration.models import ExecutionRun
+from policy import audit
 from tests.orchestration import runs
 from tests.policy.tampering import execute, fill
 
 pytestmark = pytest.mark.django_db
 PARTS = {
     "settings", "data folder", "disk", "git", "sandbox", "database", "migrations", "channel layer", "broker",
-    "providers", "workers", "boundary", "worktrees", "audit log",
+    "providers", "workers", "boundary", "worktrees", "audit log", "audit delivery",
 }  # fmt: skip
 
 
@@ -117,3 +119,13 @@ def test_no_key_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 1
     assert "can't be reached" in next(line["message"] for line in found if "openai" in line["message"])
     assert "nobodys" not in json.dumps(found)
+
+
+def test_checkpoints_that_do_not_arrive(settings: Any) -> None:
+    settings.AUDIT_WEBHOOK = "http://127.0.0.1:9/path-that-is-nobodys-business"
+    fill(1)
+    audit.write_checkpoint()
+    audit_delivery.deliver()
+    level, message = status("audit delivery")
+    assert (level, "1 checkpoints wait for the webhook 127.0.0.1, tried 1 times." in message) == ("warn", True)
+    assert "nobodys-business" not in message

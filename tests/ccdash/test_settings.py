@@ -61,6 +61,21 @@ def _settings() -> dict[str, Any]:
         ("CCDASH_LOG_LEVEL", "LOUD"),
         ("OPENAI_BASE_URL", "ftp://example.org"),
         ("ANTHROPIC_BASE_URL", "example.org"),
+        ("CCDASH_AUDIT_WEBHOOK", SECRET),
+        ("CCDASH_AUDIT_WEBHOOK", f"http://example.org/{SECRET}"),
+        ("CCDASH_AUDIT_WEBHOOK", f"https://user:{SECRET}@example.org/"),
+        ("CCDASH_AUDIT_WEBHOOK", f"https://example.org/{SECRET} x"),
+        ("CCDASH_AUDIT_WEBHOOK", f"https:///{SECRET}"),
+        ("CCDASH_AUDIT_WEBHOOK", f"https://example.org/#{SECRET}"),
+        ("CCDASH_AUDIT_WEBHOOK_TOKEN", f"{SECRET}\r\nCookie: x"),
+        ("CCDASH_AUDIT_GIT_REMOTE", SECRET),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"ext::sh -c {SECRET}"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"git@host::{SECRET}"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"--upload-pack={SECRET}"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"ssh://-oProxyCommand={SECRET}/x"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"ssh://user@-oProxyCommand={SECRET}/x"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"-o{SECRET}@host:path"),
+        ("CCDASH_AUDIT_GIT_REMOTE", f"http://user:{SECRET}@example.org/x.git"),
         ("CCDASH_DATA_DIR", "/dev/null"),
         ("CCDASH_DATA_DIR", "/dev/null/below"),
     ],
@@ -80,6 +95,25 @@ def test_an_empty_value_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "DATABASE_URL", "REDIS_URL", "CCDASH_SECRET_KEY", "CCDASH_ALLOWED_HOSTS"):
         monkeypatch.setenv(name, "")
     assert _settings()["PORT"] == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CCDASH_AUDIT_WEBHOOK", "https://audit.example.org:8443/in?to=us"),
+        ("CCDASH_AUDIT_WEBHOOK", "http://localhost:9000/in"),
+        ("CCDASH_AUDIT_WEBHOOK", "http://[::1]:9000/in"),
+        ("CCDASH_AUDIT_WEBHOOK_TOKEN", "tok_4e7a9b2c"),
+        ("CCDASH_AUDIT_GIT_REMOTE", "/srv/audit copies/log.git"),
+        ("CCDASH_AUDIT_GIT_REMOTE", "file:///srv/log.git"),
+        ("CCDASH_AUDIT_GIT_REMOTE", "git@example.org:audit/log.git"),
+        ("CCDASH_AUDIT_GIT_REMOTE", "ssh://git@example.org:2222/log.git"),
+        ("CCDASH_AUDIT_GIT_REMOTE", "https://user:token@example.org/log.git"),
+    ],
+)
+def test_places_for_checkpoints_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert _settings()[name.removeprefix("CCDASH_")] == value
 
 
 def test_the_secret_key_is_made_once_and_only_we_may_read_it(tmp_path: Path) -> None:

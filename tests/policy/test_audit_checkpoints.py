@@ -156,3 +156,14 @@ def test_a_folder_that_is_gone_is_said_to_be_and_what_is_missing_comes_later(sea
     audit.write_checkpoint_if_due()
 
     assert (kept / "00000001.json").read_bytes() == (seals / "00000001.json").read_bytes()
+
+
+def test_a_folder_that_is_gone_holds_up_no_seal(seals, settings, tmp_path):
+    settings.AUDIT_COPY_DIR = str(tmp_path / "gone")
+    later = timezone.now() + timedelta(hours=2)
+    for number in (1, 2):
+        fill(1)
+        with pytest.raises(AuditError, match="can't be copied"):
+            audit.write_checkpoint_if_due(later + timedelta(hours=number))
+
+    assert len(list(seals.glob("*.json"))) == 2
