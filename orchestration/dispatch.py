@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 
 class Dispatcher(Protocol):
-    def nudge(self, run_id: uuid.UUID, step_run_id: int) -> None:
-        """A step of this run may be started."""
+    def nudge(self, project_id: int, run_id: uuid.UUID, step_run_id: int) -> None:
+        """A step of this run may be started. Projects take turns."""
 
     def control_changed(self, run_id: uuid.UUID) -> None:
         """Work in flight should look at the run's control flag now."""
@@ -37,10 +37,10 @@ def clear() -> None:
     _dispatchers.clear()
 
 
-def nudge(run_id: uuid.UUID, step_run_ids: Iterable[int]) -> None:
+def nudge(project_id: int, run_id: uuid.UUID, step_run_ids: Iterable[int]) -> None:
     for step_run_id in step_run_ids:
         for dispatcher in _dispatchers:
-            _quietly(dispatcher, run_id, step_run_id)
+            _quietly(dispatcher, project_id, run_id, step_run_id)
 
 
 def control_changed(run_id: uuid.UUID) -> None:
@@ -48,8 +48,8 @@ def control_changed(run_id: uuid.UUID) -> None:
         dispatcher.control_changed(run_id)
 
 
-def _quietly(dispatcher: Dispatcher, run_id: uuid.UUID, step_run_id: int) -> None:
+def _quietly(dispatcher: Dispatcher, project_id: int, run_id: uuid.UUID, step_run_id: int) -> None:
     try:
-        dispatcher.nudge(run_id, step_run_id)
+        dispatcher.nudge(project_id, run_id, step_run_id)
     except Exception:
         logger.warning("nudge lost", exc_info=True)

@@ -20,19 +20,19 @@ _pools: list[Pool] = []
 
 
 @app.task(name="ccdash.start_step", queue=QUEUE)
-async def start_step(run_id: str, step_run_id: int) -> None:
+async def start_step(project_id: int, run_id: str, step_run_id: int) -> None:
     """Runs in a worker process; hands the step to its pool and is done."""
     for pool in _pools:
-        pool.nudge(uuid.UUID(run_id), step_run_id)
+        pool.nudge(project_id, uuid.UUID(run_id), step_run_id)
 
 
 class Distributed:
     """The dispatcher of processes that have no pool of their own."""
 
-    def nudge(self, run_id: uuid.UUID, step_run_id: int) -> None:
+    def nudge(self, project_id: int, run_id: uuid.UUID, step_run_id: int) -> None:
         job = start_step.configure(queueing_lock=f"step-{step_run_id}")
         try:
-            job.defer(run_id=str(run_id), step_run_id=step_run_id)
+            job.defer(project_id=project_id, run_id=str(run_id), step_run_id=step_run_id)
         except AlreadyEnqueued:
             return
 

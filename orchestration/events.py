@@ -21,9 +21,9 @@ def on_news(bell: Callable[[str], None]) -> None:
     _bells.append(bell)
 
 
-def announce(run_id: uuid.UUID, ready: Iterable[int], more: Iterable[Callable[[], None]] = ()) -> None:
+def announce(run_id: uuid.UUID, project_id: int, ready: Iterable[int], more: Iterable[Callable[[], None]] = ()) -> None:
     ring(run_id)
-    dispatch.nudge(run_id, ready)
+    dispatch.nudge(project_id, run_id, ready)
     for tell in more:
         _quietly(tell)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import secrets
 import threading
 import time
@@ -25,6 +24,7 @@ from orchestration.engine.errors import EngineError
 from orchestration.engine.recovering import Orphan
 from orchestration.engine.starting import Assignment
 from orchestration.hosting import AttemptHost
+from orchestration.lanes import Lanes
 from orchestration.reconciliation import Reconciliation
 from orchestration.spawner import host_name
 from policy import audit
@@ -36,6 +36,8 @@ RECONCILE_SECONDS = 5.0
 SEAL_SECONDS = 60.0
 DELIVER_SECONDS = 30.0
 TIDY_SECONDS = 3600.0
+# How long a thread goes from step to step of one run while other projects wait for a thread
+TURN_SECONDS = 0.5
 Job = Callable[[], Assignment | None]
 
 
@@ -45,12 +47,11 @@ class Pool:
     def __init__(self, size: int) -> None:
         self.owner = owner_name()
         self.size = size
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: Lanes[Job] = Lanes()
         self._hosts: dict[uuid.UUID, AttemptHost] = {}
         self._queued: set[int] = set()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
         self._stopping = threading.Event()
         self._reconciliation = Reconciliation()
 
@@ -73,15 +74,14 @@ class Pool:
         """No new work. Commands live on under their supervisors and are taken up at the next start."""
         dispatch.unregister(self)
         self._stopping.set()
-        for _ in self._threads:
-            self._jobs.put(None)
+        self._jobs.close()
 
-    def nudge(self, run_id: uuid.UUID, step_run_id: int) -> None:
+    def nudge(self, project_id: int, run_id: uuid.UUID, step_run_id: int) -> None:
         with self._lock:
             if step_run_id in self._queued or self._stopping.is_set():
                 return
             self._queued.add(step_run_id)
-        self._put(lambda: self._begin(run_id, step_run_id))
+        self._put(project_id, lambda: self._begin(run_id, step_run_id))
 
     def control_changed(self, run_id: uuid.UUID) -> None:
         for host in list(self._hosts.values()):
@@ -93,10 +93,11 @@ class Pool:
             self._queued.discard(step_run_id)
         return worker.begin(run_id, owner=self.owner, step_run_id=step_run_id)
 
-    def _put(self, job: Job) -> None:
-        self._jobs.put(job)
+    def _put(self, project_id: int, job: Job) -> None:
+        if self._jobs.put(project_id, job):
+            return
         with self._lock:
-            if self._idle or len(self._threads) >= self.size:
+            if len(self._threads) >= self.size:
                 return
             thread = threading.Thread(target=self._work, name=f"worker-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
@@ -104,11 +105,7 @@ class Pool:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            with self._lock:
-                self._idle += 1
-            job = self._jobs.get()
-            with self._lock:
-                self._idle -= 1
+            job = self._jobs.take()
             if job is None:
                 return
             self._do(job)
@@ -117,24 +114,31 @@ class Pool:
         """One job and what follows from it on the same thread. A loop that logs and goes on."""
         _freshen_connection()
         try:
-            assignment = job()
+            assignment, since = job(), time.monotonic()
             while assignment is not None:
-                assignment = self._perform(assignment)
+                assignment = self._perform(assignment, since)
         except (EngineError, DatabaseError):
             logger.warning("a job could not be done now; the sweeper comes back to it", exc_info=True)
         except Exception:
             logger.exception("a worker thread failed")
 
-    def _perform(self, assignment: Assignment) -> Assignment | None:
+    def _perform(self, assignment: Assignment, since: float) -> Assignment | None:
         host = host_for(assignment, self.owner)
         self._hosts[assignment.attempt_id] = host
         try:
-            following = worker.perform(assignment, host)
+            following = worker.perform(assignment, host, wants_next=lambda: self._keeps(assignment, since))
         finally:
             del self._hosts[assignment.attempt_id]
         if following is None:
             self._offer_place(assignment)
-        return None if self._stopping.is_set() and following is None else following
+        return following
+
+    def _keeps(self, assignment: Assignment, since: float) -> bool:
+        """Whether a thread goes on with the run that it is at. To the same run it hands a place on in one change; that
+        is worth a short wait of the others, and no more."""
+        is_over = time.monotonic() - since >= TURN_SECONDS
+        gives_way = is_over and self._jobs.others_wait(assignment.project_id)
+        return not (gives_way or self._stopping.is_set())
 
     def _offer_place(self, assignment: Assignment) -> None:
         """A slot is free: the project's next queued run, and steps that found none."""
@@ -169,7 +173,7 @@ class Pool:
             return
         assignment = recovering.take_up(orphan, owner=self.owner)
         if assignment is not None:
-            self._put(lambda: assignment)
+            self._put(assignment.project_id, lambda: assignment)
 
     def _is_dead(self, owner: str) -> bool:
         """Known at once for processes of this machine; of others only the lease tells."""

@@ -50,14 +50,17 @@ def begin(run_id: uuid.UUID, *, owner: str, step_run_id: int | None = None) -> A
     return None if isinstance(asked, LookFirst) else asked
 
 
-def perform(assignment: Assignment, host: AttemptHost, *, start_next: bool = True) -> Assignment | None:
-    """Do one attempt and answer the next one that this worker may go on with, if it wants one."""
+def perform(
+    assignment: Assignment, host: AttemptHost, *, wants_next: Callable[[], bool] = lambda: True
+) -> Assignment | None:
+    """Do one attempt and answer the next one that this worker may go on with, if it wants one by then."""
     started = time.monotonic()
     outcome = _outcome(assignment, host)
     if outcome is None:
         return None
     outcome = host.complete(outcome)
     left, outcome = _gather(assignment, host, outcome)
+    start_next = wants_next()
     try:
         following = _insist(
             lambda: finishing.finish_attempt(assignment, outcome, owner=host.owner, left=left, start_next=start_next)

@@ -68,7 +68,9 @@ def _change_once(run_id: uuid.UUID, actor: Actor, body: Callable[[Change], T]) -
         transaction.on_commit(lambda: images.keep_all(carried))
         if change.has_news:
             change.flush()
-            transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
+            transaction.on_commit(
+                lambda: events.announce(change.run.pk, change.run.project_id, change.nudges, change.after_commit)
+            )
         # Not before all is written. A later change in this transaction takes it out again, for if it fails then the
         # image is half moved, and nobody may keep it.
         carried[run_id] = change.image

@@ -60,7 +60,9 @@ def launch_run(
         promoting.recompute(change)
         change.flush()
         transaction.on_commit(lambda: images.keep(change.image))
-        transaction.on_commit(lambda: events.announce(change.run.pk, change.nudges, change.after_commit))
+        transaction.on_commit(
+            lambda: events.announce(change.run.pk, change.run.project_id, change.nudges, change.after_commit)
+        )
     # The image's own run belongs to whoever holds the run's row.
     return copy(change.run)
 

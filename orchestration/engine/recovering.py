@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 
 from orchestration import dispatch
 from orchestration.engine import checkpoints, controlling, finishing, launching, overriding, rows, starting, usage
@@ -136,12 +138,17 @@ def admit_next(project_id: int) -> bool:
 
 
 def nudge_ready(project_id: int | None = None) -> None:
-    """Offer ready steps again: their nudge may have been lost, or a slot may be free now."""
+    """Offer ready steps again: their nudge may have been lost, or a slot may be free now.
+
+    Each project's first, then each one's second, and so on: one with many ready steps hides nobody else's.
+    """
     ready = StepRun.objects.filter(state="ready", run__control="none", run__admitted=True)
     if project_id is not None:
         ready = ready.filter(run__project_id=project_id)
-    for run_id, step_run_id in ready.order_by("id").values_list("run_id", "id")[:BATCH]:
-        dispatch.nudge(run_id, [step_run_id])
+    turn = Window(RowNumber(), partition_by=F("run__project_id"), order_by=F("id").asc())
+    found = ready.annotate(turn=turn).order_by("turn", "id").values_list("run__project_id", "run_id", "id")
+    for project, run_id, step_run_id in found[:BATCH]:
+        dispatch.nudge(project, run_id, [step_run_id])
 
 
 def _admit(change: Change) -> bool:

@@ -63,7 +63,7 @@ class Reconciler:
             connection.close()
 
     def _perform(self, assignment: Assignment) -> None:
-        perform(assignment, host_for(assignment, self.owner), start_next=False)
+        perform(assignment, host_for(assignment, self.owner), wants_next=lambda: False)
 
 
 def is_dead(owner: str) -> bool:

@@ -48,10 +48,10 @@ def _crowd(workers: Pool) -> float:
     plans = [ground.workflow_of(ground.project_in_folder(), ground.chain(LENGTH)) for _ in range(RUNS)]
     with mock.patch.object(workers, "nudge"):
         runs = [ground.launch(plan) for plan in plans]
-    ready = list(StepRun.objects.filter(run__in=runs, state="ready").values_list("run_id", "id"))
+    ready = list(StepRun.objects.filter(run__in=runs, state="ready").values_list("run__project_id", "run_id", "id"))
     started = time.perf_counter()
-    for run_id, step_run_id in ready:
-        workers.nudge(run_id, step_run_id)
+    for nudge in ready:
+        workers.nudge(*nudge)
     return ground.wait_until_over(runs) - started
 
 

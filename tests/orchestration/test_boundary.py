@@ -42,7 +42,7 @@ def no_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def work(run: WorkflowRun) -> WorkflowRun:
     while (assignment := worker.begin(run.pk, owner=runs.OWNER)) is not None:
-        worker.perform(assignment, AttemptHost(assignment, runs.OWNER), start_next=False)
+        worker.perform(assignment, AttemptHost(assignment, runs.OWNER), wants_next=lambda: False)
     run.refresh_from_db()
     return run
 

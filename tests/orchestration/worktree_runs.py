@@ -17,7 +17,7 @@ GATE = {"type": "approval"}
 def work(run: WorkflowRun) -> WorkflowRun:
     """Everything that may start, by the worker's own code."""
     while (assignment := worker.begin(run.pk, owner=runs.OWNER)) is not None:
-        worker.perform(assignment, AttemptHost(assignment, runs.OWNER), start_next=False)
+        worker.perform(assignment, AttemptHost(assignment, runs.OWNER), wants_next=lambda: False)
     run.refresh_from_db()
     return run
 
