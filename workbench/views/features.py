@@ -19,6 +19,7 @@ from policy.access import Permission
 from policy.errors import PolicyError
 from workbench import feature_parts, plan_templates, single_run
 from workbench.flags import offers_orchestration, require_orchestration
+from workbench.middleware import status_of
 from workbench.run_rows import run_rows, run_url
 from workbench.views.asking import page, show
 from workbench.views.once import new_key, once
@@ -57,7 +58,7 @@ def single(request: HttpRequest, slug: str, feature: str) -> HttpResponseBase:
         return once(request, lambda: run_url(launching.launch_simple(plan, by=place.by, ground=ground)))
     except (EngineError, PolicyError) as refusal:
         problem = {"title": "The run was not started.", "detail": str(refusal), "safe": "Nothing was changed."}
-        return _single(request, place, found, form, status=getattr(refusal, "status", 409), problem=problem)
+        return _single(request, place, found, form, status=status_of(refusal) or 409, problem=problem)
 
 
 @page("POST")

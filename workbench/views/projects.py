@@ -24,6 +24,7 @@ from policy.models import Membership, Project
 from policy.models.access import Role
 from workbench import project_parts
 from workbench.forms import FeatureForm, MemberForm, ProfileForm, SecretForm
+from workbench.middleware import status_of
 from workbench.project_rows import project_rows
 from workbench.views.asking import actor_of, go, page, posted, show
 
@@ -268,11 +269,11 @@ def _grant(place: Place, given: Mapping[str, str]) -> None:
 
 
 def _did(form: Any, field: str, effect: Callable[[], object]) -> bool:
-    """Do it; a value that can't be used comes back at its field. What is not allowed goes on up."""
+    """Do it; a value that can't be used comes back at its field. What is not allowed, or can't be written, goes up."""
     try:
         effect()
     except (PolicyError, EngineError) as refusal:
-        if getattr(refusal, "status", 409) in (403, 404):
+        if status_of(refusal) not in (409, 422):
             raise
         named = getattr(refusal, "details", {}).get("field", field)
         form.add_error(named if named in form.fields else field, str(refusal))

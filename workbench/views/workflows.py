@@ -17,6 +17,7 @@ from policy.access import Permission
 from policy.errors import PolicyError
 from workbench.builder.verdicts import gates_of_version
 from workbench.forms import LaunchForm
+from workbench.middleware import status_of
 from workbench.plan_diff import diff_of
 from workbench.run_rows import run_url
 from workbench.views.asking import is_fragment, page, posted, show
@@ -55,7 +56,7 @@ def launch(request: HttpRequest, slug: str, pk: Any) -> HttpResponseBase:
     form = LaunchForm(posted(request), inputs=version.plan.get("inputs", {}))
     if request.method == "GET":
         return _launch_form(request, place, version, form)
-    problem = None
+    problem, status = None, 422
     if form.is_valid():
         try:
             ground = launching.look_at(found.project, by=place.by)
@@ -67,7 +68,8 @@ def launch(request: HttpRequest, slug: str, pk: Any) -> HttpResponseBase:
             form.tell(invalid.errors)
         except (EngineError, PolicyError) as refusal:
             problem = {"title": "The run was not started.", "detail": str(refusal), "safe": "Nothing was changed."}
-    return _launch_form(request, place, version, form, status=409 if problem else 422, problem=problem)
+            status = status_of(refusal) or 409
+    return _launch_form(request, place, version, form, status=status, problem=problem)
 
 
 def _launch_form(
