@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ccdash import data_folder, logs
+from ccdash import checks, data_folder, logs
 from ccdash.env import BadSetting
 
 SETTINGS = Path(__file__).parents[2] / "ccdash" / "settings.py"
@@ -114,6 +114,14 @@ def test_an_empty_value_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_places_for_checkpoints_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     assert _settings()[name.removeprefix("CCDASH_")] == value
+
+
+def test_a_token_without_a_webhook_is_said_to_go_nowhere(settings: Any) -> None:
+    settings.AUDIT_WEBHOOK_TOKEN = SECRET
+    (found,) = checks.settings_agree()
+    assert (found.id, SECRET in found.msg) == ("ccdash.E005", False)
+    settings.AUDIT_WEBHOOK = "https://audit.example.org/"
+    assert checks.settings_agree() == []
 
 
 def test_the_secret_key_is_made_once_and_only_we_may_read_it(tmp_path: Path) -> None:

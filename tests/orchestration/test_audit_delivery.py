@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import fcntl
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +18,7 @@ import pytest
 from django.utils import timezone
 
 from orchestration import audit_delivery
+from orchestration.audit_delivery import webhook
 from policy import audit
 from tests.orchestration.repositories_of_tests import git
 from tests.policy.tampering import fill
@@ -26,6 +31,7 @@ LATER = timedelta(hours=1)
 class Receiver(HTTPServer):
     def __init__(self) -> None:
         self.status = 200
+        self.drips = False
         self.seen: list[tuple[str, Any, bytes]] = []
         super().__init__(("127.0.0.1", 0), Answers)
 
@@ -44,18 +50,34 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((self.path, dict(self.headers), body))
+        self._answer()
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.path, dict(self.headers), b""))
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.server.drips:
+            self._drip()
+            return
         self.send_response(self.server.status)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _drip(self) -> None:
+        """A header without an end, a byte at a time, for as long as somebody listens."""
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.01)
 
     def log_message(self, *_: Any) -> None:
         """Silent."""
 
 
 def audit_number(envelope: bytes) -> int:
-    import base64
-
     return int(json.loads(base64.b64decode(json.loads(envelope)["payload"]))["number"])
 
 
@@ -150,6 +172,17 @@ def test_a_dead_server_holds_up_no_seal_and_gets_all_when_it_is_back(receiver: R
     assert receiver.numbers == [1, 2], "another address is tried at once and has received nothing yet"
 
 
+def test_a_server_that_answers_for_ever_is_left(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "WHOLE_SECONDS", 0.2)
+    receiver.drips = True
+    seal()
+    audit_delivery.deliver()
+    failure = audit_delivery.standings()[0].failure
+    assert failure is not None
+    assert "did not answer" in failure.message
+    assert waiting() == [1]
+
+
 def test_a_webhook_leads_nowhere_that_an_address_of_a_provider_may_not(receiver: Receiver, settings: Any) -> None:
     settings.ALLOW_PRIVATE_PROVIDERS = "none"
     seal()
@@ -168,6 +201,20 @@ def test_a_token_that_the_other_end_repeats_is_not_logged(remote: Path, settings
     assert way.failure is not None
     assert "tok-4e7a9b2c" not in way.failure.message
     assert "robot" not in way.place
+
+
+def test_a_credential_in_the_address_is_a_header_and_no_part_of_the_path(receiver: Receiver, settings: Any) -> None:
+    settings.AUDIT_WEBHOOK, receiver.status = "", 403
+    settings.AUDIT_GIT_REMOTE = f"http://robot:tok-4e7a9b2c@127.0.0.1:{receiver.server_port}/log.git"
+    seal()
+    audit_delivery.deliver()
+    (path, headers, _), *_ = receiver.seen
+    assert path == "/log.git/info/refs?service=git-upload-pack"
+    assert headers["Authorization"] == f"Basic {base64.b64encode(b'robot:tok-4e7a9b2c').decode()}"
+    failure = audit_delivery.standings()[0].failure
+    assert failure is not None
+    assert "403" in failure.message
+    assert "tok-4e7a9b2c" not in failure.message
 
 
 def test_checkpoints_are_commits_that_are_added_and_proved_from_a_clone(remote: Path, tmp_path: Path) -> None:
@@ -259,8 +306,6 @@ def test_no_hook_and_no_setting_of_the_machine_is_run(
 
 
 def test_only_one_process_of_a_data_folder_delivers(receiver: Receiver, data: Path) -> None:
-    import fcntl
-
     seal()
     (data / "audit-delivery").mkdir()
     with (data / "audit-delivery/lock").open("w") as lock:
