@@ -42,6 +42,16 @@ def validate_plan(data: object) -> Plan:
     return plan
 
 
+def validate_alone(data: object) -> Plan:
+    """A plan of one step that stands in no place yet: what it names of others is taken to be there."""
+    check_data(data)
+    plan = schema.validate_shape(data)
+    faults = dict.fromkeys(_step_faults(Alone(plan), 0, plan.steps[0]))
+    if faults:
+        raise InvalidPlan([{"path": path.replace("steps[0]", "step"), "message": message} for path, message in faults])
+    return plan
+
+
 def needs_of(plan: Plan) -> tuple[tuple[int, ...], ...]:
     """Who needs whom, by step number."""
     return graph.needs_of([str(step.key) for step in plan.steps], [step.needs for step in plan.steps])
@@ -92,13 +102,31 @@ class Known:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.place = {str(step.key): index for index, step in enumerate(plan.steps)}
-        self._needs = needs_of(plan)
         self._before: list[int] | None = None
+
+    def has_step(self, key: str) -> bool:
+        return key in self.place
+
+    def has_input(self, name: str) -> bool:
+        return name in self.plan.inputs
 
     def comes_before(self, key: str, index: int) -> bool:
         if self._before is None:
-            self._before = graph.ancestors(self._needs)
+            self._before = graph.ancestors(needs_of(self.plan))
         return bool(self._before[index] >> self.place[key] & 1)
+
+
+class Alone(Known):
+    """Nothing is known of the plan that the step will stand in."""
+
+    def has_step(self, key: str) -> bool:
+        return True
+
+    def has_input(self, name: str) -> bool:
+        return True
+
+    def comes_before(self, key: str, index: int) -> bool:
+        return True
 
 
 def _input_faults(plan: Plan) -> Iterator[Fault]:
@@ -186,7 +214,7 @@ def _output_faults(known: Known, path: str, name: str) -> Iterator[Fault]:
     found = OUTPUT_NAMED.match(name)
     if found is None:
         yield path, "Name an output as STEP.NAME."
-    elif found["step"] not in known.place:
+    elif not known.has_step(found["step"]):
         yield path, f"There is no step with the key {found['step']!r}."
 
 
@@ -219,7 +247,7 @@ def _expression_faults(known: Known, path: str, source: str) -> Iterator[Fault]:
         yield path, str(error)
         return
     for dotted, indexed in STEP_NAMED.findall(source):
-        if (dotted or indexed) not in known.place:
+        if not known.has_step(dotted or indexed):
             yield path, f"There is no step with the key {dotted or indexed!r}."
 
 
@@ -228,14 +256,14 @@ def _placeholder_faults(known: Known, index: int, path: str, text: str) -> Itera
         found = REFERENCE.match(inside)
         if not found:
             yield path, f"'{inside[:80]}' can't be filled in; use inputs.NAME or steps.KEY.outputs.NAME."
-        elif found["input"] and found["input"] not in known.plan.inputs:
+        elif found["input"] and not known.has_input(found["input"]):
             yield path, f"There is no input named {found['input']!r}."
         elif found["step"]:
             yield from _step_named_faults(known, index, path, found["step"])
 
 
 def _step_named_faults(known: Known, index: int, path: str, key: str) -> Iterator[Fault]:
-    if key not in known.place:
+    if not known.has_step(key):
         yield path, f"There is no step with the key {key!r}."
     elif not known.comes_before(key, index):
         yield path, f"The step {key!r} does not come before this one; name it in needs."

@@ -18,6 +18,7 @@ from cel_expr_python import cel
 MAX_LENGTH = 4096
 _WHERE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _TEXT = re.compile(r"""[rRbB]{0,2}("([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')|//[^\n]*""")
+_HAS = re.compile(r"\bhas\(\s*([\w.]+)\s*\)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -65,6 +66,27 @@ def compile_expression(source: str, variables: frozenset[str]) -> Expression:
     return _compiled(source, frozenset(variables))
 
 
+def check_condition(source: str, types: Mapping[str, str]) -> None:
+    """Raises ExpressionError where the expression names no fact, mixes types, or can't answer true or false.
+
+    `types` holds each fact by its dotted name; CEL resolves such a name before it would select from a map, so that
+    the compiler itself finds every name that isn't there, whichever branch it stands in.
+    """
+    asked = _HAS.sub(lambda found: ("true" if found[1] in types else found[1]).ljust(len(found[0])), source)
+    try:
+        program = _typed(frozenset(types.items())).compile(asked)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise _refusal(str(error)) from error
+    if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        raise ExpressionError(f"The condition must answer true or false, not {program.return_type().name().lower()}.")
+
+
+_TYPES = {
+    "text": cel.Type.STRING,
+    "list": cel.Type.List(cel.Type.STRING),
+    "bool": cel.Type.BOOL,
+    "number": cel.Type.DYN,  # 300 and 0.5 are both compared with one
+}
 _NO_ANSWER = (cel.Type.ERROR, cel.Type.UNKNOWN)
 
 
@@ -82,6 +104,11 @@ def _compiled(source: str, variables: frozenset[str]) -> Expression:
 @functools.lru_cache(maxsize=64)
 def _environment(variables: frozenset[str]) -> Any:
     return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
+
+
+@functools.lru_cache(maxsize=8)
+def _typed(types: frozenset[tuple[str, str]]) -> Any:
+    return cel.NewEnv(variables={name: _TYPES[kind] for name, kind in types})
 
 
 def _names(source: str) -> frozenset[str]:

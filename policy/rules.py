@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import datetime
 
 from django.db.models import Q
 
-from policy.expressions import Expression, compile_expression
+from policy import expressions
+from policy.expressions import Expression, ExpressionError
 from policy.models import Project
 from policy.models.rules import Rule as RuleRow
-from policy.ruleset import VARIABLES, Rule, RuleSet
+from policy.ruleset import FACTS, VARIABLES, Rule, RuleSet
 from policy.shipped_rules import SHIPPED
 
 __all__ = ["SHIPPED", "Rule", "RuleSet", "check_condition", "load_rules", "requires_sandbox", "rule_of"]
@@ -35,8 +37,23 @@ def rule_of(row: RuleRow) -> Rule:
 
 
 def check_condition(source: str) -> Expression:
-    """Raises ExpressionError where a rule's condition can't be used; for forms and admin, before a row is saved."""
-    return compile_expression(source, VARIABLES)
+    """Raises ExpressionError where a rule's condition can't be used; for forms and admin, before a row is saved.
+
+    A rule that fails when it is asked denies, so a fact that isn't there is refused here, with those that are.
+    """
+    expression = expressions.compile_expression(source, VARIABLES)
+    try:
+        expressions.check_condition(source, FACTS)
+    except ExpressionError as error:
+        raise ExpressionError(f"{error}{_facts_there_are(str(error))}", error.line, error.column) from None
+    return expression
+
+
+def _facts_there_are(message: str) -> str:
+    found = re.search(r"undeclared reference to '(\w+)", message)
+    if found is None:
+        return ""
+    return f" The facts of {found[1]} are {', '.join(name for name in FACTS if name.startswith(found[1] + '.'))}."
 
 
 def requires_sandbox(project: Project, revision: int | None = None) -> bool:

@@ -14,8 +14,22 @@ from policy import canonical, shell
 
 VERDICTS = ("allow", "require_approval", "require_elevated_approval", "deny")
 RISKS = ("low", "medium", "high", "critical")
-# What a condition may name; policy.step_facts builds these, all keys always there.
-VARIABLES = frozenset({"step", "command", "tool", "cost", "project", "feature", "environment", "sandbox"})
+# What a condition may name, and of what type it is; policy.step_facts builds these, all of them always there.
+FACTS = {
+    **dict.fromkeys(
+        (f"step.{name}" for name in ("key", "name", "type", "risk", "effects", "provider", "model", "cwd")), "text"
+    ),
+    **dict.fromkeys(("step.tools", "step.secrets", "step.env"), "list"),
+    "step.timeout_seconds": "number",
+    "step.network": "bool",
+    "command.text": "text",
+    **dict.fromkeys(
+        (f"command.{name}" for name in ("classes", "programs", "subcommands", "reads", "writes", "deletes")), "list"
+    ),
+    **dict.fromkeys(("tool.name", "tool.path", "project", "feature", "environment", "sandbox"), "text"),
+    **dict.fromkeys(("cost.max_usd", "cost.max_tokens"), "number"),
+}
+VARIABLES = frozenset(name.partition(".")[0] for name in FACTS)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
-from orchestration import plan_text, provider_settings, schema
+from orchestration import plan_rules, plan_text, provider_settings
 from orchestration.api import answers as shapes
 from orchestration.api import bodies, paging
 from orchestration.api.auth import asker
@@ -53,7 +53,7 @@ def check_policy(request: HttpRequest) -> Answer:
     body = bodies.checked(bodies.PolicyCheck, data)
     plan_text.check_data(data)
     project = finding.find_project(by, body.project)
-    plan = schema.validate_shape(
+    plan = plan_rules.validate_alone(
         {"name": "Policy check", "project": body.project, "feature": body.feature, "steps": [data["step"]]}
     )
 

@@ -159,6 +159,30 @@ def test_a_faulty_step_of_a_policy_check_is_named(team: Team, linus: Caller) -> 
     assert told["errors"][0]["path"] == "step.command"
 
 
+@pytest.mark.parametrize(
+    ("step", "path"),
+    [
+        ({"type": "sdk", "provider": "nobody", "prompt": "x"}, "step.provider"),
+        ({"type": "sdk", "provider": "simulated", "prompt": "x", "tools": ["fly"]}, "step.tools[0]"),
+        ({"type": "command", "command": "ls", "cwd": "../.."}, "step.cwd"),
+        ({"type": "command", "command": "ls", "when": "1 +"}, "step.when"),
+        ({"type": "validation", "checks": [{"kind": "file", "path": "/etc/passwd"}]}, "step.checks[0].path"),
+    ],
+)
+def test_a_step_that_no_plan_would_take_has_no_verdict(
+    team: Team, linus: Caller, step: dict[str, Any], path: str
+) -> None:
+    told = problem_of(linus.post("/policy-check", {"project": team.project.slug, "step": step}), 422)
+    assert [error["path"] for error in told["errors"]] == [path]
+
+
+def test_what_a_step_names_of_a_plan_that_is_not_there_yet_is_no_fault(team: Team, linus: Caller) -> None:
+    env = {"A": "${{ steps.build.outputs.path }}", "B": "${{ inputs.target }}"}
+    step = {"type": "command", "command": "true", "env": env, "when": "steps.build.state == 'succeeded'"}
+    told = linus.post("/policy-check", {"project": team.project.slug, "step": step}).json()
+    assert told["verdict"] == "allow"
+
+
 def test_projects_and_features_are_those_one_may_see(team: Team, linus: Caller) -> None:
     runs.make_team(team.project.path, slug="elsewhere")  # type: ignore[arg-type]
     told = linus.get("/projects").json()["items"]

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from policy import risk, rules, shell
+from policy import risk, rules, shell, step_facts
+from policy.expressions import ExpressionError
 from policy.models.rules import Rule as RuleRow
 from policy.risk import ToolCall
-from policy.ruleset import RISKS, VERDICTS, Rule
+from policy.ruleset import FACTS, RISKS, VERDICTS, Rule
 from policy.shipped_rules import SHIPPED
 from policy.step_facts import STEP_CLASSES
 from tests.factories import ProjectFactory
@@ -17,6 +18,7 @@ ALL_TOOLS = [
     *("read_file", "list_files", "search_files", "write_file", "edit_file"),
     *("run_command", "show_diff", "write_artifact"),
 ]
+NAMES = {"project": "p", "feature": "f", "environment": "", "sandbox": "none"}
 AGENT = {"key": "agent", "type": "sdk", "provider": "simulated", "prompt": "Work.", "tools": ALL_TOOLS}
 
 
@@ -248,3 +250,50 @@ def test_a_row_is_tried_before_it_is_saved():
     tried = dataclasses.replace(CONTEXT, rules=rules.load_rules(ProjectFactory()).plus(rules.rule_of(row)))
     assert risk.evaluate({"type": "command", "command": "pytest"}, tried).verdict == "deny"
     assert judge("pytest").verdict == "allow"
+
+
+def test_every_fact_there_is_may_be_named_and_has_its_type():
+    facts = step_facts.facts_of({"type": "command", "env": {"A": "1"}}, step_facts.Seen(()), NAMES)
+    flat = {
+        f"{name}.{part}": value
+        for name, value in facts.items()
+        if isinstance(value, dict)
+        for part, value in value.items()
+    }
+    flat |= {name: value for name, value in facts.items() if not isinstance(value, dict)}
+    types = {str: "text", list: "list", bool: "bool", int: "number", float: "number"}
+    assert {name: types[type(value)] for name, value in flat.items()} == FACTS
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("command.delete", "(line 1, column 8) The facts of command are command.text, command.classes"),
+        ("true || command.delete", "'command.delete'"),
+        ("has(step.secret)", "'step.secret'"),
+        ("step['secret'] == 'x'", "step.secrets"),
+        ("size(cost) > 1", "cost.max_usd, cost.max_tokens"),
+        ("project.slug == 'x'", "select"),
+        ("command.classes.contains('network')", "no matching overload"),
+        ("command.text", "must answer true or false, not string"),
+        ("1 + 1", "must answer true or false, not int"),
+    ],
+)
+def test_a_condition_that_could_only_fail_is_refused_before_it_is_used(condition, words):
+    with pytest.raises(ExpressionError) as refused:
+        rules.check_condition(condition)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "step.timeout_seconds > 300 && cost.max_usd >= 0.5 && cost.max_tokens > 1000",
+        "command.classes.exists(kind, kind in ['push', 'network']) || step.env.exists(step, step == 'A')",
+        "has(step.env) && step.network && project.startsWith('web') && tool.path.matches('^src/')",
+        "size(command.writes) > 3 || command.programs.size() > 3 || 'a' in step.secrets",
+    ],
+)
+def test_conditions_over_the_facts_there_are_can_be_used(condition):
+    facts = step_facts.facts_of({"type": "command"}, step_facts.Seen(()), NAMES)
+    assert rules.check_condition(condition).evaluate_bool(facts) is False

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import CommandParser
 
-from orchestration import schema
+from orchestration import plan_rules
 from orchestration.engine import planning
 from orchestration.management.command import EngineCommand, actor_of, add_user_option
 from orchestration.reading import finding, workflows
@@ -27,7 +27,7 @@ class Command(EngineCommand):
         project = finding.find_project(actor_of(options), options["project"])
         step = {"type": "command", "name": "Check", "command": options["line"]}
         step |= {"cwd": options["cwd"]} if options["cwd"] else {}
-        plan = schema.validate_shape(
+        plan = plan_rules.validate_alone(
             {"name": "Policy check", "project": project.slug, "feature": "policy-check", "steps": [step]}
         )
         told = workflows.preview_data(plan, planning.preview(plan, project))["steps"][0]["policy"]
