@@ -46,7 +46,7 @@ def get_run(request: HttpRequest, run_id: str) -> Answer:
     return Answer(runs.run_detail(asker(request), run_id))
 
 
-@router.get("/{run_id}/impact", response=answers(shapes.Impact, 404), operation_id="get_impact")
+@router.get("/{run_id}/impact", response=answers(shapes.Impact, 404, 409), operation_id="get_impact")
 def get_impact(
     request: HttpRequest,
     run_id: str,

@@ -11,20 +11,44 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.engine import drift, gates
-from orchestration.engine.actions import allowed_actions
+from orchestration.engine.actions import allowed_actions, step_actions
 from orchestration.engine.change import Change
-from orchestration.engine.errors import Changed, InvalidInput, Unfilled
+from orchestration.engine.errors import Changed, InvalidInput, Unfilled, WrongState
 from orchestration.models import StepRun
 from policy import canonical
 
 ACTIONS = ("retry-step", "skip-step", "resume", "replan", "cancel")
+OF_A_STEP = ("retry-step", "skip-step")
 LISTS = ("runs_again", "reused", "approvals_lapsing", "repeats_once_effects", "approvals_needed")
 
 
 def sheet(change: Change, action: str, step_key: str) -> dict[str, Any]:
-    """The impact sheet of an action. Raises InvalidInput, NotFound."""
+    """The impact sheet of an action. Raises InvalidInput, NotFound, and WrongState where it would be refused, too."""
     if action not in ACTIONS:
         raise InvalidInput([("action", f"The action must be one of {', '.join(ACTIONS)}.")])
+    _require(change, action, step_key)
+    return _told(change, action, step_key)
+
+
+def _require(change: Change, action: str, step_key: str) -> None:
+    allowed = allowed_actions(change.run, change.image.states)
+    if action in OF_A_STEP:
+        step = change.image.steps[change.step(step_key)]
+        if action not in step_actions(change.run, step.state, step.type, step.state_reason):
+            raise WrongState(
+                f"{action} can't be done with step {step_key!r} now: {step.get_state_display().lower()}.",
+                state=change.run.state,
+                allowed_actions=allowed,
+            )
+    elif action not in allowed:
+        raise WrongState(
+            f"The run is {change.run.get_state_display().lower()}; it can't {action} now.",
+            state=change.run.state,
+            allowed_actions=allowed,
+        )
+
+
+def _told(change: Change, action: str, step_key: str) -> dict[str, Any]:
     again = _again(change, action, step_key)
     after = _after(change, action, again, step_key)
     found = {
@@ -55,7 +79,7 @@ def sheet(change: Change, action: str, step_key: str) -> dict[str, Any]:
 
 def check(change: Change, action: str, step_key: str, digest: str) -> None:
     """Refuse an action whose sheet is no longer true. No digest: nothing was promised."""
-    if digest and sheet(change, action, step_key)["digest"] != digest:
+    if digest and _told(change, action, step_key)["digest"] != digest:
         raise Changed(
             "The run has changed since you looked at what this would do; look again and confirm.",
             state=change.run.state,

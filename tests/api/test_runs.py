@@ -222,6 +222,26 @@ def test_what_an_action_would_do_is_told_before_and_refused_when_it_is_stale(tea
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "step_key"), [("retry-step", "a"), ("skip-step", "a"), ("retry-step", "c"), ("resume", "")]
+)
+def test_an_action_that_would_be_refused_has_no_impact(team: Team, ada: Caller, action: str, step_key: str) -> None:
+    run = runs.settle(runs.launch(team, "a >> b >> c"), {"b": runs.BROKEN})
+    query = {"step_key": step_key} if step_key else {}
+    told = problem_of(ada.get(at(run, "/impact"), action=action, **query), 409)
+    done = problem_of(ada.post(at(run, f"/{action}"), {"reason": "x", **query}), 409)
+    assert (told["code"], told["state"], told["allowed_actions"]) == (
+        *("wrong_state", done["state"], done["allowed_actions"]),
+    )
+
+
+def test_a_run_that_is_over_has_no_impact_left(team: Team, ada: Caller) -> None:
+    run = runs.settle(runs.launch(team, "a"))
+    for action in ("cancel", "replan", "resume"):
+        told = problem_of(ada.get(at(run, "/impact"), action=action), 409)
+        assert (told["state"], told["allowed_actions"]) == ("succeeded", [])
+
+
 def test_looking_at_an_impact_changes_nothing(team: Team, linus: Caller, waiting: WorkflowRun) -> None:
     before = linus.get(at(waiting)).json()
     linus.get(at(waiting, "/impact"), action="cancel")

@@ -170,6 +170,10 @@ def _sheet(
     status: int = 200,
 ) -> HttpResponse:
     deed, name = DEEDS[action], view.name(key) if key else ""
+    try:
+        impact = _impact(request, view, action, key)
+    except WrongState as wrong:
+        impact, refusal, status = {}, refusal or wrong, 409
     context = {
         "impact": {
             "title": deed.title.format(name=name),
@@ -181,7 +185,7 @@ def _sheet(
             "form_key": uuid.uuid4().hex,
             "problem": problem_of(refusal) if refusal else None,
             "fields": list(form),
-            **_impact(request, view, action, key),
+            **impact,
         },
         "page_title": deed.title.format(name=name),
         "trail": [{"label": view.run.project.name, "url": ""}, {"label": f"Run {view.run.number}", "url": view.url}],
