@@ -17,7 +17,7 @@ from policy.shell.source import parse
 from policy.shell.walk import Walk
 
 # Goes up whenever a line may be read differently: part of every verdict's version.
-VERSION = "2"
+VERSION = "3"
 
 __all__ = ["CLASSES", "VERSION", "CommandFacts", "Finding", "LineFacts", "read_line"]
 
@@ -46,7 +46,7 @@ def read_line(
     except RecursionError:
         record.say("unknown", "Nested too deeply to be understood.")
     if not source.valid:
-        record.say("invalid", "The command is not valid bash.")
+        record.say("invalid", f"The command is not valid bash{source.fault}.")
     elif source.doubt:
         record.say("unknown", f"The command {source.doubt}.")
     _together(record)

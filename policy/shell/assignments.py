@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import tree_sitter
 
 from policy.shell.environment import harmless, settable
-from policy.shell.scope import MANY, Scope, Values
+from policy.shell.scope import MANY, Elements, Scope, Values
 
 if TYPE_CHECKING:
     from policy.shell.walk import Walk
@@ -37,7 +37,7 @@ def assigned(walk: Walk, node: Node, scope: Scope) -> tuple[str, Values]:
         walk.strange(node, scope)
         return name, MANY
     if any(child.type == "array" for child in node.children):
-        return name, _array(walk, node, scope)
+        return name, _array(walk, node, scope, name)
     if len(node.children) == 2:
         return name, ("",)
     words = walk.between(node.children[2].start_byte, node.end_byte, scope, quoted=True)
@@ -45,15 +45,19 @@ def assigned(walk: Walk, node: Node, scope: Scope) -> tuple[str, Values]:
     return name, values if operator.type == "=" else MANY
 
 
-def _array(walk: Walk, node: Node, scope: Scope) -> Values:
-    """Its elements are looked at and then forgotten; an index of one's own would be calculated."""
+def _array(walk: Walk, node: Node, scope: Scope, name: str) -> Values:
+    """Its elements, where the array holds nothing else; an index of one's own would be calculated."""
     elements = node.children[2].children[1:-1] if len(node.children) == 3 else []
-    if node.children[1].type != "=" or any(walk.source.of(element).startswith("[") for element in elements):
+    if any(walk.source.of(element).startswith("[") for element in elements):
         walk.strange(node, scope)
-    for element in elements:
-        if element.type not in ("comment", "\n"):
-            walk.words(element, scope)
-    return MANY
+        return MANY
+    words = [
+        word for element in elements if element.type not in ("comment", "\n") for word in walk.operands(element, scope)
+    ]
+    if node.children[1].type == "+=":
+        before = scope.look_up(name)
+        return Elements((*before.words, *words)) if isinstance(before, Elements) else MANY
+    return Elements(tuple(words))
 
 
 def declaration(walk: Walk, node: Node, scope: Scope) -> None:

@@ -96,7 +96,7 @@ def _loop_values(walk: Walk, node: Node, scope: Scope) -> Values:
     for child in node.children[3:] if len(node.children) > 2 and node.children[2].type == "in" else []:
         if child.type in ("do_group", ";", "\n"):
             continue
-        for word in walk.words(child, scope):
+        for word in walk.operands(child, scope):
             found += [value.replace(marks.MANY, marks.ANY) for value in word.values]
     return tuple(dict.fromkeys(found)) if 0 < len(found) <= 32 else MANY
 

@@ -30,7 +30,7 @@ _PROJECT_FOLDERS = (
     ("vendor/bin/", project_runners.PHP),
     ("bin/", project_runners.BINSTUBS),
 )
-_PROJECT_RUNNERS = frozenset({"./gradlew", "./mvnw", "./manage.py"})
+_PROJECT_RUNNERS = frozenset({"./gradlew", "./mvnw", "./manage.py", "./configure"})
 
 
 def classify(walk: Walk, words: list[Word], prefix: list[tuple[str, Values]], scope: Scope, text: str) -> None:

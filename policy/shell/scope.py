@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from policy.shell import marks
 
+if TYPE_CHECKING:
+    from policy.shell.words import Word
+
 Values = tuple[str, ...]
 MANY: Values = (marks.MANY,)
+
+
+class Elements(tuple[str, ...]):
+    """An array whose elements are known. As one value it may be anything; it is itself only, so that what a branch
+    put in its place is told from it."""
+
+    words: tuple[Word, ...]
+
+    def __new__(cls, words: tuple[Word, ...]) -> Elements:
+        made = super().__new__(cls, MANY)
+        made.words = words
+        return made
+
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+
 
 NUMBERS = ("CCDASH_RUN_NUMBER", "CCDASH_ATTEMPT", "CCDASH_TOKEN", "RANDOM", "LINENO", "PPID", "UID", "EUID")
 SLUGS = ("CCDASH_RUN_ID", "CCDASH_STEP_KEY", "CCDASH_PROJECT", "HOSTTYPE", "OSTYPE")
@@ -39,9 +60,10 @@ class Scope:
     granted: frozenset[str] = frozenset()
     strict: bool = False  # set -e: a command that fails ends the line
     left: tuple[tuple[str | None, ...], ...] = ()  # folders that pushd left
+    positional: tuple[Word, ...] | None = None  # $1 and so on, inside a function of the line
 
     def copy(self) -> Scope:
-        return Scope(self.root, self.cwds, dict(self.variables), self.environment, self.granted, self.strict, self.left)
+        return replace(self, variables=dict(self.variables))
 
     def join(self, other: Scope) -> None:
         """After a fork in the road either may have happened."""

@@ -63,6 +63,7 @@ class Source:
     valid: bool
     expansions: dict[int, tree_sitter.Node] = field(default_factory=dict)
     doubt: str = ""
+    fault: str = ""
 
     def of(self, node: tree_sitter.Node) -> str:
         return self.text[node.start_byte : node.end_byte]
@@ -82,7 +83,22 @@ def parse(line: str) -> Source:
     source = Source(text, line, root, not root.has_error)
     if source.valid:
         _inspect(source)
+    else:
+        source.fault = _fault(source)
     return source
+
+
+def _fault(source: Source) -> str:
+    """Where it stops to be bash, as far as the parser can tell."""
+    stack = [source.root]
+    while stack:
+        node = stack.pop()
+        if node.is_missing:
+            return f": {node.type!r} is missing"
+        if node.type == "ERROR":
+            return f": it can't be read at {source.shown(node).strip()[:40]!r}"
+        stack.extend(reversed([child for child in node.children if child.has_error or child.is_missing]))
+    return ""
 
 
 def _inspect(source: Source) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import tree_sitter
 
-from policy.shell import arithmetic, marks
+from policy.shell import arithmetic, marks, trimming
 from policy.shell.environment import SECRET_NAME
-from policy.shell.scope import MANY, Scope, Values
+from policy.shell.scope import MANY, Elements, Scope, Values
 from policy.shell.source import Source
+from policy.shell.words import Word
 
 if TYPE_CHECKING:
     from policy.shell.walk import Walk
@@ -21,6 +22,7 @@ _NUMBERS = frozenset({"$?", "$#", "$$", *(f"${{PIPESTATUS[{at}]}}" for at in ran
 _NAME = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TRIMMED = re.compile(r"\$\{([A-Za-z_]\w*)(%%?|##?|/|//|\^\^?|,,?)([^$`(){}]*)\}")
 _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*):?([-+?])([\w./ :,@%+-]*)\}")
+_ALL = re.compile(r'"\$\{([A-Za-z_]\w*)\[@\]\}"')
 _LENGTH = re.compile(r"\$\{#([A-Za-z_]\w*)(\[[@*]\])?\}")
 _ELEMENT = re.compile(r"\$\{([A-Za-z_]\w*)\[(\d+|[@*])\]\}")
 _ARITHMETIC_TESTS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
@@ -39,10 +41,26 @@ def value_of(walk: Walk, node: Node, scope: Scope) -> Values:
     if found:
         return _look_up(walk, found[1], scope)
     if node.type == "simple_expansion":
-        return MANY
+        return _positional(text, scope)
     if _LENGTH.fullmatch(text):
         return (marks.NUMBER,)
     return _modified(walk, node, text, scope)
+
+
+def _positional(text: str, scope: Scope) -> Values:
+    if scope.positional is None or not text[1:].isdecimal() or text == "$0":
+        return MANY
+    place = int(text[1:])
+    return scope.positional[place - 1].values if place <= len(scope.positional) else ("",)
+
+
+def listed(text: str, scope: Scope) -> tuple[Word, ...] | None:
+    """The words that "$@" or "${array[@]}" stands for, where they are known."""
+    if text == '"$@"':
+        return scope.positional
+    found = _ALL.fullmatch(text)
+    values = scope.look_up(found[1]) if found else MANY
+    return values.words if isinstance(values, Elements) else None
 
 
 def _look_up(walk: Walk, name: str, scope: Scope) -> Values:
@@ -60,7 +78,12 @@ def _modified(walk: Walk, node: Node, text: str, scope: Scope) -> Values:
     if found:
         values = _look_up(walk, found[1], scope)
         return MANY if found[2] != "-" or marks.MANY in values else tuple(dict.fromkeys((*values, found[3])))
-    found = _TRIMMED.fullmatch(text) or _ELEMENT.fullmatch(text)
+    found = _TRIMMED.fullmatch(text)
+    if found:
+        values = _look_up(walk, found[1], scope)
+        # Beyond ASCII two characters that differ read alike here, so what is cut off isn't known.
+        return trimming.trimmed(values, found[2], found[3]) if walk.source.written.isascii() else MANY
+    found = _ELEMENT.fullmatch(text)
     if found:
         _look_up(walk, found[1], scope)
         return MANY

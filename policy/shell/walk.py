@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tree_sitter
 
-from policy.shell import arithmetic, assignments, branches, heredocs, marks, redirects, variables
+from policy.shell import arithmetic, assignments, branches, functions, heredocs, marks, redirects, variables
 from policy.shell.record import Record
 from policy.shell.redirects import empties
 from policy.shell.scope import MANY, Scope, Values
@@ -35,8 +35,11 @@ class Walk:
         self.commands = 0
         self.output = ""  # what the last command prints, if a later one may rely on it
         self.feed = ""  # what the command's input holds
+        self.into = ""  # the command that its output goes to, as written, where it goes nowhere else
         self.alone = False  # whether the command stands by itself at the top of the line
         self.landed: tuple[str | None, ...] | None = None  # where a `cd` leads if it works
+        self.functions: dict[str, Node] = {}  # small ones, by name
+        self.uncalled: set[str] = set()
 
     def unknown(self, node: Node, why: str) -> None:
         self.record.say("unknown", f"{why}: {self.source.shown(node).strip()[:80]}")
@@ -70,7 +73,8 @@ class Walk:
         return succeeded
 
     def strange(self, node: Node, scope: Scope) -> None:
-        self.unknown(node, f"Uses a part of the shell that is not judged here ({node.type.replace('_', ' ')})")
+        if node.type != "ERROR":  # the line is denied for that
+            self.unknown(node, f"Uses a part of the shell that is not judged here ({node.type.replace('_', ' ')})")
         self.search(node, scope)
 
     def search(self, node: Node, scope: Scope) -> None:
@@ -87,6 +91,8 @@ class Walk:
 
     def program(self, node: Node, scope: Scope) -> None:
         self.each(node.children, scope)
+        for name in sorted(self.uncalled):
+            self.unjudged(name, self.functions[name], scope)
 
     def listed(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
         """`a && b`: b starts where a succeeded; after it either may have happened. A redirection is the last one's."""
@@ -104,12 +110,16 @@ class Walk:
     def pipeline(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
         feed = self.feed
         stages = [stage for stage in node.children if stage.type not in _SILENT]
-        for stage in stages:
-            self.output = ""
-            self.visit(stage, scope.copy(), redirected if stage is stages[-1] else ())
-            self.feed = self.output or "text"
+        for stage, following in zip(stages, [*stages[1:], None], strict=True):
+            self.output, self.into = "", self._receiver(stage, following)
+            self.visit(stage, scope.copy(), () if following else redirected)
+            self.feed, self.into = self.output or "text", ""
         self.feed = feed
         return scope
+
+    def _receiver(self, stage: Node, following: Node | None) -> str:
+        alone = stage.type == "command" and not any(child.type in _REDIRECTS for child in stage.children)
+        return self.source.of(following) if alone and following is not None else ""
 
     def negated(self, node: Node, scope: Scope, redirected: Nodes) -> Scope:
         for child in node.children:
@@ -143,12 +153,18 @@ class Walk:
 
     def function(self, node: Node, scope: Scope) -> None:
         name = self.source.of(node.children[1 if node.children[0].type == "function" else 0])
-        self.unknown(node, f"Defines a function, {name}")
         if _bomb(self.source, node, name):
             self.record.say("exhaustion", f"Starts {name} over and over until the machine gives up.")
+        if _by_itself(node) and functions.define(self, name, node):
+            return
+        self.unjudged(name, node, scope)
+
+    def unjudged(self, name: str, node: Node, scope: Scope) -> None:
+        """A function, or its body, that may be called from anywhere, with anything."""
+        self.unknown(node, f"Defines a function, {name}")
         inside = scope.copy()
-        inside.cwds, inside.variables = (None,), {}
-        self.each((child for child in node.children if child.type == "compound_statement"), inside)
+        inside.cwds, inside.variables, inside.positional = (None,), {}, None
+        self.each([node] if node.type == "compound_statement" else _bodies(node), inside)
 
     # Commands
 
@@ -197,10 +213,13 @@ class Walk:
             elif child.type in _REDIRECTS:
                 words += self.redirect(child, scope)
             else:
-                words += self.words(child, scope)
+                words += self.operands(child, scope)
         words += self.redirections(redirected, scope)
         self.output, self.landed = "", None
         self.alone = self.depth <= 2 and _by_itself(node)
+        if words and not prefix and words[0].text in self.functions and words[0].bare:
+            functions.call(self, words[0].raw, words[1:], scope)
+            return scope
         self.classify(self, words, prefix, scope, self.source.shown(node))
         if self.landed is None:
             return scope
@@ -229,6 +248,11 @@ class Walk:
     def words(self, node: Node, scope: Scope) -> list[Word]:
         return self.between(node.start_byte, node.end_byte, scope)
 
+    def operands(self, node: Node, scope: Scope) -> list[Word]:
+        """The same where a list may stand: "$@" and "${array[@]}" are each of their words."""
+        known = variables.listed(self.source.of(node), scope)
+        return self.words(node, scope) if known is None else list(known)
+
     def between(self, start: int, end: int, scope: Scope, quoted: bool = False) -> list[Word]:
         def expand(node: Node, in_quotes: bool) -> Values:
             return self.expansion(node, scope, in_quotes or quoted)
@@ -254,7 +278,7 @@ class Walk:
         if written.startswith("`") and "\\" in written:
             self.unknown(node, "Uses escapes in backticks")
         inner = Walk(self.source, self.record, self.classify, self.depth + 1)
-        inner.commands = self.commands
+        inner.commands, inner.functions, inner.uncalled = self.commands, self.functions, self.uncalled
         inside = scope.copy()
         body = [child for child in node.children if child.type not in ("$(", ")", "`", "<(", ">(")]
         for child in body:
@@ -273,6 +297,10 @@ def _by_itself(node: Node) -> bool:
     """At the top of the line, and not behind it in the background."""
     following = node.next_sibling
     return node.parent is not None and node.parent.type == "program" and (following is None or following.type != "&")
+
+
+def _bodies(node: Node) -> list[Node]:
+    return [child for child in node.children if child.type == "compound_statement"]
 
 
 def _bomb(source: Source, node: Node, name: str) -> bool:

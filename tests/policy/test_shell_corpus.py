@@ -54,6 +54,14 @@ def test_characters_that_hide_and_lines_that_nobody_reads_are_denied(line):
     assert judge(line).verdict == "deny"
 
 
+@pytest.mark.parametrize(("line", "place"), [("if (", "if ("), ("if true; then ls", "if true; then ls"), ("ls )", ")")])
+def test_what_is_not_bash_is_denied_with_the_place(line, place):
+    verdict = judge(line)
+    told = [reason.message for reason in verdict.reasons if reason.rule == "not-bash"]
+    assert (verdict.verdict, told) == ("deny", [f"The command is not valid bash: it can't be read at {place!r}."])
+    assert not [reason for reason in verdict.reasons if reason.code == "unknown"]
+
+
 def test_reasons_name_the_thing_and_say_why():
     messages = [reason.message for reason in judge("rm /srv/data/a.txt").reasons]
     assert messages == ["Deletes outside the workspace: /srv/data/a.txt."]

@@ -102,6 +102,21 @@ def maven(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     walk.record.say("check", SAYS)
 
 
+_CONFIGURE = re.compile(
+    r"--(prefix|exec-prefix|sysconfdir|localstatedir|libdir|bindir|mandir|datadir|includedir)=[\w./-]+"
+    r"|--(enable|disable|with|without)-[\w-]+(=[\w,.-]*)?|--(help|version|quiet|silent|config-cache)|-[qC]"
+)
+
+
+def configure(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """The project's own script, as make would run it; no value may name a program or folder that it would use."""
+    for word in words:
+        if not _CONFIGURE.fullmatch(word.text or "?"):
+            raise NotKnown(f"{word.raw} is not an option known to be harmless")
+    walk.record.ran_code = True
+    walk.record.say("check", SAYS)
+
+
 _RAILS = runs(
     "-v -b --verbose --seed=num -s:num -n:data --name=data -f --fail-fast -d --defer-output --no-color -e:test --environment=test -w -p --profile=num",
     "target*",
@@ -133,6 +148,7 @@ SPECIAL: dict[str, Judge] = {
     "mvn": maven,
     "mvnd": maven,
     "./mvnw": maven,
+    "./configure": configure,
     "ninja": functools.partial(targets, "-j:num -k:num -l:num -v -n -C:target --verbose --quiet --version -d:stats|explain"),
     "ant": functools.partial(targets, "-q -quiet -v -verbose -noinput -silent -version -p -projecthelp -S -keep-going -k"),
     "rake": functools.partial(targets, "-T -P -j:num -m -n -q -s -t -v --trace --quiet --silent --dry-run --tasks[=data] --version --multitask -A --all --verbose"),

@@ -112,6 +112,17 @@ def function_control(walk: Walk, words: list[Word], scope: Scope, text: str) -> 
     walk.record.say("compute", "Ends or goes on.")
 
 
+_BOUNDED = re.compile(r"head(\s+(-[nc]\s*\d{1,7}|-\d{1,7}))?")
+
+
+def endless(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
+    """`yes` ends when the one that reads it does."""
+    if not _BOUNDED.fullmatch(walk.into.strip()):
+        raise NotKnown("nothing ends it")
+    examine(Program(operands="data*"), words, walk.record, scope)
+    walk.record.say("compute", "Prints the same line over and over, as often as it is read.")
+
+
 def wait(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
     examine(Program("-n -f", "data*", loose=True), words, walk.record, scope)
     walk.record.say("compute", "Waits for its own processes.")
@@ -140,6 +151,7 @@ SPECIAL: dict[str, Judge] = {
     "break": function_control,
     "continue": function_control,
     "wait": wait,
+    "yes": endless,
     "type": look_up,
     "which": look_up,
     "export": export,

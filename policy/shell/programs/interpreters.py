@@ -112,10 +112,20 @@ def python(walk: Walk, words: list[Word], scope: Scope, text: str) -> None:
         walk.record.say("check", "Prints a version.")
     elif first and _MANAGE_FILE.fullmatch(first) and len(queue) > 1 and None not in scope.cwds:
         _manage(walk, queue[1], queue[2:], scope)
+    elif first in ("setup.py", "./setup.py") and None not in scope.cwds:
+        examine(_SETUP, queue[1:], walk.record, scope)
     else:
         code(walk, queue, scope, text)
 
 
+# As `python -m build` would have it; what installs or uploads isn't here.
+_SETUP = Program(
+    "-q -v -i --quiet --verbose --inplace -j:num",
+    "=test|check|build|build_ext|build_py|sdist|bdist_wheel ~test|check|build|build_ext|build_py|sdist|bdist_wheel*",
+    "check",
+    _SAYS,
+    runs=True,
+)
 _MANAGE_FILE = re.compile(r"(\./)?([A-Za-z][\w-]*/){0,2}manage\.py")
 _PRINTS = re.compile(
     r"import sys; ?print\(sys\.(version(_info(\[:?\d?\])?)?|platform|maxsize|byteorder)\)|import platform; ?print\(platform\.(python_version|machine|system|platform)\(\)\)"

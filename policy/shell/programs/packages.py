@@ -62,6 +62,8 @@ _INSTALLS = frozenset(["install", "i", "ci", "add", "in", "update", "up", "upgra
 _SENDS = frozenset(
     {"publish", "unpublish", "deprecate", "dist-tag", "owner", "access", "token", "login", "adduser", "logout", "stage"}
 )
+# Versions alone are printed; a package that is only tried out is built and stays here.
+_HARMLESS = (["version"], ["pack", "--dry-run"], ["pack", "--dry-run", "--json"])
 _STANDARD = frozenset({"test", "t", "tst", "lint", "build", "typecheck", "check"})
 
 
@@ -71,6 +73,10 @@ def node(name: str, walk: Walk, words: list[Word], scope: Scope, text: str) -> N
     first = queue[0].text if queue else None
     if first is None:
         _bare(name, walk, queue or words)
+        return
+    if name == "npm" and [word.text for word in queue] in _HARMLESS:
+        walk.record.say("check", SAYS)
+        walk.record.ran_code = True
         return
     if [word.text for word in queue] != ["dedupe", "--check"]:
         _harm(walk.record, name, first)

@@ -225,7 +225,7 @@ PROGRAMS: dict[str, Program] = {
     "true": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
     ":": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
     "false": Program(operands="data*", kind="compute", says="Does nothing.", loose=True),
-    "sleep": Program(operands="num*", kind="compute", says="Waits."),
+    "sleep": Program(operands=rf"~[\d.{marks.NUMBER}{marks.SLUG}{marks.ANY}{marks.MANY}]*[smhd]?*", kind="compute", says="Waits.", loose=True),
     "seq": Program("-w -s:data -f:data --equal-width --separator=data --format=data", "num*", "compute", "Prints numbers.", output="number"),
     "basename": Program("-a -z -s:data --multiple --suffix=data --zero", "data*", "compute", "Prints a name.", loose=True),
     "dirname": Program("-z --zero", "data*", "compute", "Prints a name.", loose=True),
