@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from policy.shell.grammar import Program, Used, take_operands
 from policy.shell.kinds import NotKnown
-from policy.shell.programs.checks import only_checks, runs
+from policy.shell.programs.checks import PATH, only_checks, runs
 from policy.shell.record import Record
 from policy.shell.scope import Scope
 
@@ -71,7 +71,7 @@ PROGRAMS: dict[str, Program] = {
     "terraform-docs": runs("--output-file=word --output-mode=word --output-check --recursive --sort-by=word --hide=word --show=word", "~markdown|json|yaml|table|md|tfvars|document target*"),
     "cfn-lint": runs("-i:word --ignore-checks=word -f:tag --format=tag -r:tag --regions=word --info -t:target --template=target --include-checks=word -c:word --non-zero-exit-code=word -x:word -e"),
     "cfn_nag_scan": runs("-i:target --input-path=target -o:tag --output-format=tag"),
-    "dotenv-linter": runs("--skip-updates -q --quiet -r --recursive --not-check-updates --exclude=data -s:word"),
+    "dotenv-linter": runs("--skip-updates -q --quiet -r --recursive --not-check-updates --exclude=data -s:word", f"~{PATH}*"),
     "zizmor": runs(r"--offline --format=tag --min-severity=word --min-confidence=word --persona=word -p -q --no-online-audits --config=~\.?zizmor\.ya?ml --pedantic --no-progress --color=word"),
     "editorconfig-checker": runs("-v --verbose -exclude=data --exclude=data -no-color --no-color -f:tag --format=tag --ignore-defaults -dry-run --dry-run -disable-indentation -disable-indent-size"),
     "ec": runs("-v -verbose -exclude=data --exclude=data -no-color -dry-run -format=tag"),
