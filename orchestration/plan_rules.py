@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-import jsonschema
-
 from orchestration import graph, schema
 from orchestration.executors.tools import TOOLS
+from orchestration.json_schemas import schema_fault
 from orchestration.plan_text import check_data
 from orchestration.providers import PROVIDERS
 from orchestration.schema import InvalidPlan, Plan
@@ -28,6 +27,7 @@ REFERENCE = re.compile(
 OUTPUT_NAMED = re.compile(r"^(?:steps\.)?(?P<step>[a-z][a-z0-9_-]*)(?:\.outputs)?\.(?P<output>[A-Za-z_][A-Za-z0-9_]*)$")
 STEP_NAMED = re.compile(r"""\bsteps(?:\.([a-z][a-z0-9_]*)|\[\s*["']([^"']+)["']\s*\])""")
 Fault = tuple[str, str]
+MAX_FAULTS = 100  # more help nobody, and a plan can be wrong 10,000 times
 
 
 def validate_plan(data: object) -> Plan:
@@ -38,7 +38,7 @@ def validate_plan(data: object) -> Plan:
     faults = faults or _cycle_faults(plan)
     faults = faults or _faults_of_steps(plan)
     if faults:
-        raise InvalidPlan([{"path": path, "message": message} for path, message in faults[:100]])
+        raise InvalidPlan([{"path": path, "message": message} for path, message in faults[:MAX_FAULTS]])
     return plan
 
 
@@ -92,8 +92,12 @@ def _cycle_faults(plan: Plan) -> list[Fault]:
 
 def _faults_of_steps(plan: Plan) -> list[Fault]:
     known = Known(plan)
-    faults = (fault for index, step in enumerate(plan.steps) for fault in _step_faults(known, index, step))
-    return list(dict.fromkeys(faults))
+    found: dict[Fault, None] = {}
+    for index, step in enumerate(plan.steps):
+        found.update(dict.fromkeys(_step_faults(known, index, step)))
+        if len(found) >= MAX_FAULTS:
+            break
+    return list(found)
 
 
 class Known:
@@ -232,12 +236,9 @@ def _pattern_faults(path: str, pattern: str) -> Iterator[Fault]:
 
 
 def _schema_faults(path: str, value: dict[str, Any] | bool | None) -> Iterator[Fault]:
-    if value is None:
-        return
-    try:
-        jsonschema.Draft202012Validator.check_schema(value)
-    except jsonschema.SchemaError as error:
-        yield path, f"This is no JSON Schema: {error.message[:300]}"
+    fault = "" if value is None else schema_fault(value)
+    if fault:
+        yield path, f"This is no JSON Schema: {fault[:300]}"
 
 
 def _expression_faults(known: Known, path: str, source: str) -> Iterator[Fault]:
