@@ -48,11 +48,18 @@ class OutputsForm(ReasonForm):
         widget=forms.TextInput(attrs=CONTROL),
     )
 
-    def __init__(self, *args: Any, promised: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, promised: tuple[str, ...] = (), readers: Mapping[str, list[str]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         for name in promised:
+            read_by = ", ".join((readers or {}).get(name, ()))
             self.fields[f"{PREFIX}{name}"] = forms.CharField(
-                label=f"Output {name}", required=False, max_length=10_000, widget=forms.TextInput(attrs=CODE)
+                label=f"Output {name}",
+                required=False,
+                max_length=10_000,
+                widget=forms.TextInput(attrs=CODE),
+                help_text=f"Read by {read_by}: without a value here that will fail." if read_by else "",
             )
 
     def more(self) -> dict[str, Any]:

@@ -252,12 +252,18 @@ class Run(RunLine):
     steps: list[Step]
 
 
+class OutputRead(Answered):
+    name: str
+    read_by: list[str]
+
+
 class Impact(Answered):
     runs_again: list[str]
     reused: list[str]
     approvals_lapsing: list[str]
     repeats_once_effects: list[str]
     approvals_needed: list[str]
+    outputs_read: list[OutputRead]
     files_changed_outside: list[str]
     expected_seconds: float | None
     expected_cost_usd: float | None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from orchestration import dispatch
-from orchestration.engine import agent_gates, drift, gates, impact
+from orchestration.engine import agent_gates, drift, gates, impact, readers
 from orchestration.engine.actions import allowed_actions
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
@@ -198,7 +198,11 @@ def skip_step(
             outputs=asked["outputs"],
             finished_at=change.now,
             due_at=None,
-            data={"evidence": evidence, "asked_reason": reason},
+            data={
+                "evidence": evidence,
+                "asked_reason": reason,
+                **readers.missing(change.image, place, asked["outputs"]),
+            },
         )
         change.audited("step.skipped", step=step_key, reason=reason, after={"evidence": evidence})
         return change.run
@@ -295,6 +299,7 @@ def resolve_step(
             access.require(by, access.Permission.DECIDE, change.run.project)
             approvals.check_person(by, gates.excluded(change.run))
         _check_outputs(change, place, dict(outputs or {}))
+        left = readers.missing(change.image, place, outputs or {}) if outcome == "succeeded" else {}
         change.move(
             place,
             "resolve",
@@ -303,7 +308,7 @@ def resolve_step(
             outputs=dict(outputs or {}),
             finished_at=change.now,
             error="" if outcome == "succeeded" else reason,
-            data={"evidence": evidence, "asked_reason": reason},
+            data={"evidence": evidence, "asked_reason": reason, **left},
         )
         change.audited("step.resolved", step=step_key, reason=reason, after={"outcome": outcome, "evidence": evidence})
         return change.run

@@ -14,6 +14,7 @@ from orchestration.engine import drift, gates
 from orchestration.engine.actions import allowed_actions, step_actions
 from orchestration.engine.change import Change
 from orchestration.engine.errors import Changed, InvalidInput, Unfilled, WrongState
+from orchestration.engine.readers import readers_of
 from orchestration.models import StepRun
 from policy import canonical
 
@@ -61,6 +62,7 @@ def _told(change: Change, action: str, step_key: str) -> dict[str, Any]:
     todo = [] if action == "cancel" else [*again, *after]
     return {
         **found,
+        "outputs_read": outputs_read(change, step_key) if action == "skip-step" else [],
         "files_changed_outside": drift.files_of(change, step_key) if action in ("retry-step", "resume") else [],
         "expected_seconds": _expected_seconds(change, todo),
         "expected_cost_usd": _expected_cost(change, todo),
@@ -75,6 +77,12 @@ def _told(change: Change, action: str, step_key: str) -> dict[str, Any]:
             },
         ),
     }
+
+
+def outputs_read(change: Change, step_key: str) -> list[dict[str, Any]]:
+    """What steps that are still to come read of this one, and fail without."""
+    found = readers_of(change.image, change.step(step_key))
+    return [{"name": name, "read_by": keys} for name, keys in found.items()]
 
 
 def check(change: Change, action: str, step_key: str, digest: str) -> None:

@@ -30,6 +30,12 @@ def impact_of(run: WorkflowRun, action: str, step_key: str, *, by: Actor) -> Dat
         return impact.sheet(door.begin(run.pk, by), action, step_key)
 
 
+def outputs_read(run: WorkflowRun, step_key: str, *, by: Actor) -> dict[str, list[str]]:
+    """What steps that are still to come read of this one: by name, who reads it."""
+    with locks.run_transaction(run.pk):
+        return {one["name"]: one["read_by"] for one in impact.outputs_read(door.begin(run.pk, by), step_key)}
+
+
 def replan_of(run: WorkflowRun, steps: Sequence[Mapping[str, Any]], *, by: Actor) -> Replan:
     """A replan with these steps. Raises InvalidPlan, InvalidInput."""
     with locks.run_transaction(run.pk):

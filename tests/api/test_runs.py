@@ -235,6 +235,29 @@ def test_an_action_that_would_be_refused_has_no_impact(team: Team, ada: Caller, 
     )
 
 
+READERS = {
+    "a": {"outputs": ["version", "commit", "unread"]},
+    "b": {"env": {"V": "${{ steps.a.outputs.version }}"}},
+    "c": {"when": "steps['a'].outputs['commit'] != '' && steps.a.outputs.version != ''"},
+}
+
+
+@pytest.mark.parametrize(("action", "more"), [("skip-step", {}), ("resolve-step", {"outcome": "succeeded"})])
+def test_steps_that_read_what_a_step_would_not_leave_are_named(
+    team: Team, ada: Caller, action: str, more: dict[str, str]
+) -> None:
+    run = runs.settle(runs.launch(team, "a >> b, c", READERS), {"a": runs.LOST})
+    sheet = ada.get(at(run, "/impact"), action="skip-step", step_key="a").json()
+    assert sheet["outputs_read"] == [
+        {"name": "commit", "read_by": ["c"]},
+        {"name": "version", "read_by": ["b", "c"]},
+    ]
+    body = {"step_key": "a", "reason": "By hand.", "outputs": {"commit": "abc"}, **more}
+    assert ada.post(at(run, f"/{action}"), body).status_code == 200
+    told = [event["data"] for event in ada.get(at(run, "/events"), limit=200).json()["items"]]
+    assert {"version": ["b", "c"]} in [data.get("missing_outputs") for data in told]
+
+
 def test_a_run_that_is_over_has_no_impact_left(team: Team, ada: Caller) -> None:
     run = runs.settle(runs.launch(team, "a"))
     for action in ("cancel", "replan", "resume"):

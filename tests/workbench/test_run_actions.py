@@ -189,6 +189,15 @@ def test_a_refusal_by_role_reaches_htmx_as_a_message(team: Team) -> None:
     assert "an operator can do it" in text_of(answer)
 
 
+@pytest.mark.parametrize(("action", "ending"), [("skip-step", runs.BROKEN), ("resolve-step", runs.LOST)])
+def test_outputs_that_later_steps_read_are_asked_for(team: Team, action: str, ending: Any) -> None:
+    steps = {"x": {"outputs": ["version", "unread"]}, "last": {"env": {"V": "${{ steps.x.outputs.version }}"}}}
+    run = runs.settle(runs.launch(team, "x >> last", steps), {"x": ending})
+    page = text_of(signed_in(team.ada).get(url(run, f"actions/{action}/"), {"step_key": "x"}))
+    assert page.count("without a value here that will fail") == 1
+    assert "Read by last" in page
+
+
 def test_a_skip_takes_evidence_and_the_outputs_that_the_step_promised(team: Team) -> None:
     run = runs.settle(runs.launch(team, "x >> last", {"x": {"outputs": ["version"]}}), {"x": runs.BROKEN})
     act(team.ada, run, "skip-step", {"step_key": "x", "evidence": "Built by hand.", "output_version": "1.2"})

@@ -21,6 +21,7 @@ from orchestration.engine import controlling, door, overriding, revoking
 from orchestration.engine.errors import EngineError, NotFound, WrongState
 from orchestration.reading import impacts
 from policy import access
+from policy.actors import Actor
 from policy.errors import PolicyError
 from workbench import fragments
 from workbench.middleware import problem_of, status_of
@@ -98,7 +99,7 @@ def run_action(request: HttpRequest, slug: str, number: int, action: str) -> Htt
     key = _step_key(request, view, deed)
     if request.method == "POST":
         return _act(request, view, action, deed, key)
-    form = _form(view, deed, key)
+    form = _form(view, deed, key, actor_of(request))
     form.initial.setdefault("restore_workspace", bool(request.GET.get("restore")))
     return _sheet(request, view, action, key, form)
 
@@ -112,9 +113,11 @@ def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
     return key
 
 
-def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) -> ReasonForm:
+def _form(view: RunView, deed: Deed, key: str, by: Actor, data: QueryDict | None = None) -> ReasonForm:
     if issubclass(deed.form, OutputsForm):
-        return deed.form(data, promised=tuple(view.definition(key).get("outputs") or ()))
+        readers = impacts.outputs_read(view.run, key, by=by)
+        named = {name: [view.name(reader) for reader in found] for name, found in readers.items()}
+        return deed.form(data, promised=tuple(view.definition(key).get("outputs") or ()), readers=named)
     form = deed.form(data)
     if deed.form is RetryForm and view.run.workspace_kind != "worktree":
         form.fields["restore_workspace"].disabled = True
@@ -125,7 +128,7 @@ def _form(view: RunView, deed: Deed, key: str, data: QueryDict | None = None) ->
 
 
 def _act(request: HttpRequest, view: RunView, action: str, deed: Deed, key: str) -> HttpResponseBase:
-    form = _form(view, deed, key, request.POST)
+    form = _form(view, deed, key, actor_of(request), request.POST)
     if not form.is_valid():
         return _sheet(request, view, action, key, form, status=422)
     try:
@@ -202,7 +205,8 @@ def _impact(request: HttpRequest, view: RunView, action: str, key: str) -> Data:
         return {}
     found = impacts.impact_of(view.run, action, key, by=actor_of(request))
     named = ("runs_again", "reused", "approvals_lapsing", "repeats_once_effects", "approvals_needed")
-    return {**found, **{name: [view.name(step) for step in found[name]] for name in named}}
+    read = [{**output, "read_by": [view.name(step) for step in output["read_by"]]} for output in found["outputs_read"]]
+    return {**found, **{name: [view.name(step) for step in found[name]] for name in named}, "outputs_read": read}
 
 
 def _done(request: HttpRequest, view: RunView, sentence: str) -> HttpResponseBase:
