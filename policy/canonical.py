@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 
@@ -36,10 +37,10 @@ def digest_bytes(domain: str, payload: bytes) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return encode_basestring(str(value))
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    if isinstance(value, str):
-        return json.dumps(str(value), ensure_ascii=False)
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, float):

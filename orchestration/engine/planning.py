@@ -11,6 +11,7 @@ from orchestration.engine import gates
 from orchestration.engine.environments import with_environment
 from orchestration.engine.errors import NotFound, Unfilled
 from orchestration.engine.locks import write_transaction
+from orchestration.engine.rows import insert
 from orchestration.models import Edge, Feature, Step, Workflow, WorkflowVersion
 from orchestration.models.workflow import Mode
 from orchestration.schema import InvalidPlan, Plan
@@ -132,13 +133,16 @@ def _write_version(
         created_by_id=person(by),
     )
     rows = Step.objects.bulk_create([_step_row(version, step) for step in steps], batch_size=500)
-    edges = [
-        Edge(version=version, from_step=rows[other], to_step=rows[index])
+    insert(Edge, _edge_rows(version, [step.pk for step in rows], plan))
+    return version
+
+
+def _edge_rows(version: WorkflowVersion, ids: list[int], plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {"version_id": version.pk, "from_step_id": ids[other], "to_step_id": ids[index]}
         for index, needed in enumerate(plan_rules.needs_of(plan))
         for other in needed
     ]
-    Edge.objects.bulk_create(edges, batch_size=1000)
-    return version
 
 
 def _step_row(version: WorkflowVersion, step: StepPreview) -> Step:

@@ -76,7 +76,7 @@ def _in_turn(statements: Sequence[Statement]) -> list[int]:
 
 def _together(statements: Sequence[Statement]) -> list[int]:
     """As one statement, as long as it may hold the values of all."""
-    if len(statements) == 1 or sum(len(statement.values) for statement in statements) > MOST_VALUES:
+    if len(statements) <= 1 or sum(len(statement.values) for statement in statements) > MOST_VALUES:
         return _in_turn(statements)
     values = [value for statement in statements for value in statement.values]
     return list(ask(Statement(_joined(tuple(statement.sql for statement in statements)), values)) or ())
