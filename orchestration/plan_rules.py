@@ -33,7 +33,11 @@ MAX_FAULTS = 100  # more help nobody, and a plan can be wrong 10,000 times
 def validate_plan(data: object) -> Plan:
     """The plan, ready to be stored. Raises InvalidPlan with every fault as path and sentence."""
     check_data(data)
-    plan = schema.validate_shape(data)
+    return validate_whole(schema.validate_shape(data))
+
+
+def validate_whole(plan: Plan) -> Plan:
+    """The same of a plan whose text and shape were looked at."""
     faults = [*_key_faults(plan), *_input_faults(plan)]
     faults = faults or _cycle_faults(plan)
     faults = faults or _faults_of_steps(plan)

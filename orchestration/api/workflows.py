@@ -129,7 +129,7 @@ def _plan_for(data: object, by: Actor, permission: Permission) -> Plan:
     shape = schema.validate_shape(data)
     plan_text.check_data(data)
     planning.find_feature(finding.find_project(by, shape.project, permission), shape.feature)
-    return plan_rules.validate_plan(data)
+    return plan_rules.validate_whole(shape)
 
 
 def _validated(data: object, by: Actor) -> dict[str, object]:
