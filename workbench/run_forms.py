@@ -11,13 +11,16 @@ from orchestration import plan_text
 from workbench.forms import CODE, CONTROL, SELECT, PlainForm
 
 PREFIX = "output_"
+NEEDED = {"required": True, "autofocus": True}
 
 
 class ReasonForm(PlainForm):
     reason = forms.CharField(
         label="Reason",
         max_length=4000,
-        widget=forms.Textarea(attrs={**CONTROL, "rows": 2, "placeholder": "Why; it goes into the audit log."}),
+        widget=forms.Textarea(
+            attrs={**CONTROL, "rows": 2, "placeholder": "Why; it goes into the audit log.", **NEEDED}
+        ),
     )
 
     def more(self) -> dict[str, Any]:

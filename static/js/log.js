@@ -213,10 +213,11 @@ class Log {
     this.before = this.scroll.scrollTop;
   }
 
-  // Only the reader's own scrolling changes following: upwards ends it, reaching the end begins it.
+  // Only the reader's own scrolling changes following: upwards ends it, reaching the end begins it. Where lines fold or
+  // get their true height the end itself comes up.
   scrolled() {
     const top = this.scroll.scrollTop;
-    if (top < this.before - 2) this.following = false;
+    if (top < this.before - 2 && !this.isAtEnd) this.following = false;
     if (this.isAtEnd && this.last >= this.total) this.following = true;
     this.before = top;
     if (top < 200 && this.first > 1) this.earlier();
@@ -278,7 +279,8 @@ class Log {
   async check() {
     this.paint();
     if (this.last) this.scroll.querySelector("[data-log-empty]")?.remove();
-    if (this.following && this.last < this.total) await this.later();
+    if (this.following && this.total - this.last > 2 * PAGE) await this.follow();
+    else if (this.following && this.last < this.total) await this.later();
     else if (this.following) this.toEnd();
     this.drawFollow();
   }
