@@ -11,16 +11,14 @@ from orchestration import plan_text
 from workbench.forms import CODE, CONTROL, SELECT, PlainForm
 
 PREFIX = "output_"
-NEEDED = {"required": True, "autofocus": True}
+WHY = {"rows": 2, "placeholder": "Why; it goes into the audit log.", "required": True, "autofocus": True}
 
 
 class ReasonForm(PlainForm):
     reason = forms.CharField(
         label="Reason",
         max_length=4000,
-        widget=forms.Textarea(
-            attrs={**CONTROL, "rows": 2, "placeholder": "Why; it goes into the audit log.", **NEEDED}
-        ),
+        widget=forms.Textarea(attrs={**CONTROL, **WHY}),
     )
 
     def more(self) -> dict[str, Any]:
