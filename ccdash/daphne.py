@@ -37,6 +37,8 @@ def server_on(*, host: str, port: int, **options: Any) -> "PatientServer":
 class Channel(WebSocketProtocol):  # type: ignore[misc]
     """Autobahn is stricter with us than its limits are meant for: they are for what comes in."""
 
+    maxMessagePayloadSize: int  # noqa: N815
+
     def sendMessage(self, *arguments: Any, **options: Any) -> None:  # noqa: N802
         limit, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
         try:
