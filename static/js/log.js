@@ -160,8 +160,9 @@ class Log {
   async fetchBlock(parameters) {
     const url = new URL(this.root.dataset.linesUrl, location.href);
     Object.entries(parameters).forEach(([name, value]) => url.searchParams.set(name, value));
-    const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
-    if (!answer.ok) return null;
+    // Without a network there is nothing new; the dot at the top says so, and the next look comes soon.
+    const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+    if (!answer?.ok) return null;
     const parsed = document.createElement("template");
     parsed.innerHTML = await answer.text();
     const block = parsed.content.querySelector(".log-block");

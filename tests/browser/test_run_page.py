@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
 from orchestration.engine import controlling
+from orchestration.hosting import AttemptHost
 from orchestration.models import WorkflowRun
 from tests.live import Server
 from tests.orchestration import runs
@@ -79,6 +80,24 @@ def test_the_page_after_the_events_equals_the_page_after_a_reload(
     reloaded = parts_of(page)
     for name in PARTS:
         assert followed[name] == reloaded[name], name
+
+
+def test_the_panel_of_an_agent_stays_a_panel_when_the_agent_is_done(
+    context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team
+) -> None:
+    run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
+    assignment = runs.start(run, "a")
+    assert assignment is not None
+    AttemptHost(assignment, runs.OWNER).emit("agent.turn.started", {"turn": 1})
+    sign_in(context, team.linus)
+    page = context.new_page()
+    page.goto(at(live_site, run, "?step=a&panel=agent"))
+    wait_for_live(page)
+    with page.expect_response(lambda answer: "panel=agent" in answer.url):
+        runs.finish(assignment)
+    page.wait_for_timeout(4500)  # twice as long as the panel's own clock
+    expect(page.locator("main")).to_have_count(1)
+    expect(page.locator("#panel")).to_contain_text("1 turn")
 
 
 def test_two_people_follow_one_run_and_see_the_same_history(

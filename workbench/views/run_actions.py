@@ -26,6 +26,7 @@ from policy.errors import PolicyError
 from workbench import fragments
 from workbench.middleware import problem_of, status_of
 from workbench.run_forms import OutputsForm, ReasonForm, ResolveForm, RetryForm
+from workbench.run_page import head
 from workbench.run_page.view import Data, RunView, open_view
 from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
 from workbench.views.runs import view_of
@@ -199,7 +200,7 @@ def _sheet(
             **_impact(request, view, action, key),
         },
         "page_title": deed.title.format(name=name),
-        "trail": [{"label": view.run.project.name, "url": ""}, {"label": f"Run {view.run.number}", "url": view.url}],
+        "trail": head.run_trail(view),
         "back_url": view.url,
         "content_template": "workbench/_impact.html",
     }
