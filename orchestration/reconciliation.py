@@ -23,6 +23,7 @@ from orchestration.engine.reconciling import Owed
 from orchestration.providers import looking
 from orchestration.providers.base import ProviderError
 from orchestration.providers.config import ProviderConfig
+from policy.actors import Actor
 from policy.errors import PolicyError
 from policy.models import Project
 
@@ -100,8 +101,9 @@ def look_at(owed: Iterable[Owed], *, wait: float = WAIT_SECONDS) -> list[tuple[O
     return told
 
 
-def look_at_run(run_id: uuid.UUID) -> None:
-    look_at(reconciling.of_run(run_id))
+def look_at_run(run_id: uuid.UUID, *, by: Actor) -> list[str]:
+    """For somebody who wants to know. Answers how each attempt stands that could be asked about in time."""
+    return [status for _, status in look_at(reconciling.asked_by(run_id, by))]
 
 
 def _by_place(owed: Iterable[Owed]) -> Mapping[Place, list[Owed]]:

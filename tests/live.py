@@ -39,11 +39,9 @@ class Server:
         self._thread.join(10)
 
     def _run(self) -> None:
-        from channels.routing import get_default_application
-        from daphne.server import Server as Daphne
+        from ccdash import daphne
 
-        endpoint = f"tcp:port={self.port}:interface={self.host}"
-        Daphne(get_default_application(), endpoints=[endpoint], signal_handlers=False, verbosity=0).run()
+        daphne.server_on(host=self.host, port=self.port, signal_handlers=False).run()
 
     def _answers(self) -> bool:
         with socket.socket() as probe:

@@ -155,10 +155,19 @@ class Feed:
         if parcel.line is not None:
             reader.line = parcel.line
         reader.totals = parcel.totals
-        if parcel.html:
-            await reader.send(parcel.html)
-        if parcel.is_last:
+        if parcel.html and not await self._has_sent(reader, parcel.html):
+            await self._dismiss(reader, REPLAY, "replay")
+        elif parcel.is_last:
             await self._dismiss(reader, FINISHED, "finished")
+
+    async def _has_sent(self, reader: Reader, html: str) -> bool:
+        """A socket that breaks takes nobody else's words with it; its page comes again and reads on where it was."""
+        try:
+            await reader.send(html)
+        except Exception:
+            logger.exception("a socket of run %s broke while it was told something", self.run_id)
+            return False
+        return True
 
     async def _check_rights(self) -> None:
         """A role or a session that was taken away closes the socket within seconds."""

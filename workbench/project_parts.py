@@ -22,11 +22,14 @@ from policy.models import Approval, EnvProfile, Membership, Project, Secret
 from policy.models.access import Role
 from policy.models.approvals import ApprovalKind
 from policy.models.rules import Rule as RuleRow
+from policy.models.rules import Verdicts
 from policy.rules import load_rules
+from policy.ruleset import Rule
 from workbench.run_rows import display_state, run_rows
 from workbench.templatetags.badges import label
 
 RUNS_ON_A_PAGE = 50
+STRICTEST_FIRST = tuple(reversed(Verdicts.values))
 COLUMNS = {"draft": 0, "planned": 1, "in_progress": 2, "review": 3, "completed": 9}
 SAME = {
     "": "draft", "idea": "draft", "proposed": "draft", "todo": "planned", "ready": "planned", "approved": "planned",
@@ -180,7 +183,7 @@ def _provider(project: Project, name: str) -> dict[str, Any]:
         "label": found.label,
         "configured": found.configured,
         "simulated": found.simulated,
-        "note": " ".join(part for part in (note, found.key and f"Key {found.key}.", *found.problems) if part),
+        "note": " · ".join(part for part in (note, found.key and f"Key {found.key}.", *found.problems) if part),
         "capabilities": [word for word in words if getattr(found.capabilities, word)],
         "url": reverse("project-provider", args=[project.slug, name]) if is_set else "",
         "removal_url": reverse("provider-removal", args=[project.slug, name]) if found.source == "project" else "",
@@ -192,21 +195,35 @@ def rules(project: Project, by: Actor) -> dict[str, Any]:
     rows = RuleRow.objects.filter(Q(project=project) | Q(project=None), current=True, enabled=True)
     scopes = {row.name: "this project" if row.project_id else "all projects" for row in rows}
     held = load_rules(project)
+    ours = [rule for rule in held.rules if rule.name in scopes]
+    shipped = [rule for rule in held.rules if rule.name not in scopes]
+    groups = [_rule_group("Written here", ours, scopes, is_open=True)]
+    groups += [
+        _rule_group(label("verdict", verdict), [rule for rule in shipped if rule.verdict == verdict], scopes)
+        for verdict in STRICTEST_FIRST
+    ]
     return {
+        "rule_groups": [group for group in groups if group["rules"]],
+        "rules_version": held.version,
+        "manage_url": reverse("admin:policy_rule_changelist") if by.is_superuser else "",
+        "trial_url": reverse("rule-trial", args=[project.slug]),
+    }
+
+
+def _rule_group(words: str, found: list[Rule], scopes: Mapping[str, str], *, is_open: bool = False) -> dict[str, Any]:
+    return {
+        "label": words,
+        "is_open": is_open,
         "rules": [
             {
                 "name": rule.name,
                 "description": rule.description,
                 "condition": "" if rule.condition in ("", "true") else rule.condition,
                 "verdict": rule.verdict,
-                "risk": rule.risk,
                 "scope": scopes.get(rule.name, "ships with CCDash"),
             }
-            for rule in held.rules
+            for rule in found
         ],
-        "rules_version": held.version,
-        "manage_url": reverse("admin:policy_rule_changelist") if by.is_superuser else "",
-        "trial_url": reverse("rule-trial", args=[project.slug]),
     }
 
 

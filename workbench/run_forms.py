@@ -11,13 +11,15 @@ from orchestration import plan_text
 from workbench.forms import CODE, CONTROL, SELECT, PlainForm
 
 PREFIX = "output_"
+WHY = {"rows": 2, "placeholder": "Why; it goes into the audit log."}
+FIRST = {"required": True, "autofocus": True}
 
 
 class ReasonForm(PlainForm):
     reason = forms.CharField(
         label="Reason",
         max_length=4000,
-        widget=forms.Textarea(attrs={**CONTROL, "rows": 2, "placeholder": "Why; it goes into the audit log."}),
+        widget=forms.Textarea(attrs={**CONTROL, **WHY, **FIRST}),
     )
 
     def more(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class ReplanForm(ReasonForm):
         help_text="As in the builder's text view: steps that have not started. They replace the present ones.",
         widget=forms.Textarea(attrs={**CODE, "rows": 20, "wrap": "off"}),
     )
+    reason = forms.CharField(label="Reason", max_length=4000, widget=forms.Textarea(attrs={**CONTROL, **WHY}))
     field_order = ("steps", "reason")
 
     def clean_steps(self) -> list[Any]:

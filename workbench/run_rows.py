@@ -8,8 +8,10 @@ from typing import Any
 from django.db.models import Count
 from django.urls import reverse
 
+from orchestration.engine import launching
 from orchestration.models import StepRun, WorkflowRun
 from orchestration.models.run import FINAL_RUN_STATES
+from orchestration.models.workflow import Mode
 
 DONE = ("succeeded", "skipped")
 REASONS = {
@@ -35,7 +37,9 @@ REASONS = {
 
 
 def run_url(run: WorkflowRun) -> str:
-    return reverse("run", args=[run.project.slug, run.number])
+    """A single run opens at its one step: what it says is what one comes for."""
+    address = reverse("run", args=[run.project.slug, run.number])
+    return f"{address}?step={launching.SINGLE_STEP}" if run.mode == Mode.SIMPLE else address
 
 
 def display_state(state: str, control: str, reason: str = "") -> str:

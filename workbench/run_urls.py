@@ -23,6 +23,7 @@ log_urls = [
     path(f"{RUN}steps/<slug:key>/log/raw/", run_logs.log_raw, name="log-raw"),
 ]
 action_urls = [
+    path(f"{RUN}reconciliation/", run_actions.reconciliation, name="run-reconciliation"),
     path(f"{RUN}replan/", replan.replan, name="replan"),
     re_path(
         rf"^projects/(?P<slug>[-\w]+)/runs/(?P<number>[0-9]+)/actions/(?P<action>{ACTIONS})/$",

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 
 from orchestration import plan_rules
-from orchestration.engine import gates, planning
+from orchestration.engine import gates, launching, planning
 from orchestration.models import Feature
 from orchestration.providers import PROVIDERS
 from orchestration.schema import InvalidPlan, Plan
@@ -134,7 +134,7 @@ def plan_of(form: SingleForm, feature: Feature) -> Plan | None:
         "name": name,
         "project": feature.project.slug,
         "feature": feature.slug,
-        "steps": [{**step, "key": "run", "name": name}],
+        "steps": [{**step, "key": launching.SINGLE_STEP, "name": name}],
     }
     try:
         return plan_rules.validate_plan(data)

@@ -150,7 +150,7 @@ def _plan(body: BaseModel) -> dict[str, Any]:
     place = {name: data.pop(name) for name in PLACE}
     step = data.pop("step", data)
     name = step.get("name") or _title(step.get("command") or step["prompt"])
-    return {"name": name, **place, "steps": [{**step, "key": "run", "name": name}]}
+    return {"name": name, **place, "steps": [{**step, "key": launching.SINGLE_STEP, "name": name}]}
 
 
 def _title(text: str) -> str:

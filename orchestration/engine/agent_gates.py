@@ -234,7 +234,7 @@ def _ask(change: Change, place: int, asking: Asking, domain: str) -> Approval:
 
 
 def _deny(change: Change, step: StepRun, call: ToolCall, verdict: Verdict) -> Permission:
-    why = "; ".join(reason.message for reason in verdict.reasons) or "the rules forbid this call"
+    why = " ".join(reason.message for reason in verdict.reasons) or "the rules forbid this call"
     told = {"call_id": call.id, "name": call.name[:100], "reason": why}
     change.event("tool_call.denied", step.key, told)
     change.audited("tool_call.refused", step=step.key, reason=why, outcome="refused", after=told)

@@ -26,6 +26,8 @@ from policy import access, approvals
 from policy.actors import Actor
 from policy.models import Project
 
+SINGLE_STEP = "run"  # the key of the one step of a simple run
+
 
 @dataclass(frozen=True)
 class Ground:

@@ -74,7 +74,7 @@ def _admit(change: Change, place: int, definition: dict[str, Any]) -> None:
 
 def deny(change: Change, place: int, verdict: Verdict) -> None:
     """The rules forbid it: the step fails, and the audit says which rule."""
-    sentence = "; ".join(reason.message for reason in verdict.reasons) or "The rules forbid this step."
+    sentence = " ".join(reason.message for reason in verdict.reasons) or "The rules forbid this step."
     key = change.image.steps[place].key
     change.move(
         place,

@@ -22,7 +22,7 @@ from orchestration.executors.agents.state import is_open, question_of
 from orchestration.models import ExecutionRun
 from orchestration.providers.looking import Look, keepers
 from orchestration.storable import storable
-from policy import audit
+from policy import access, audit
 from policy.actors import Actor
 from policy.redaction import redact_data
 
@@ -60,6 +60,18 @@ def of_run(run_id: uuid.UUID) -> list[Owed]:
     return [*_owed(_driven().filter(run=run_id)), *_owed(_left(database_now()).filter(run=run_id))]
 
 
+def asked_by(run_id: uuid.UUID, by: Actor) -> list[Owed]:
+    """The same because somebody wants to know. It can stop an answer that nobody waits for, so who asked is kept."""
+
+    def body(change: Change) -> None:
+        access.require(by, access.Permission.LAUNCH, change.run.project)
+        subject, project = f"run:{run_id}", change.run.project.slug
+        audit.append("run.reconcile_asked", actor=by, project=project, run=str(run_id), subject=subject)
+
+    change_run(run_id, by, body)
+    return of_run(run_id)
+
+
 def everything() -> list[Owed]:
     return [*_owed(_driven()), *_owed(_left(database_now()))]
 
@@ -81,6 +93,13 @@ def write(owed: Owed, look: Look | None, error: str = "", hidden: Mapping[str, s
         return status
 
     return change_run(owed.run_id, RECONCILER, body)
+
+
+def is_owed(attempt: ExecutionRun) -> bool:
+    """Whether asking the provider about this attempt could tell anything."""
+    if attempt.finished_at is not None:
+        return attempt.sync_status != "in_sync" and bool(_of_provider(attempt))
+    return attempt.provider in keepers() and bool(_of_provider(attempt))
 
 
 def _driven() -> QuerySet[ExecutionRun]:

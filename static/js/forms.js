@@ -74,8 +74,9 @@ function flash(text) {
   document.getElementById("flash").append(box);
 }
 
-document.addEventListener("htmx:sendError", () => {
-  flash("The server could not be reached. Nothing was sent; what you typed is still here. Try again in a moment.");
+// What the page asks by itself is asked again by itself; only what somebody pressed is worth a word.
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.requestConfig.triggeringEvent?.isTrusted) flash("The server could not be reached. Nothing was sent; what you typed is still here. Try again in a moment.");
 });
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status === 503) flash("The server is busy and changed nothing. Try again in a moment.");

@@ -34,7 +34,8 @@ function press(selector) {
 function goToDecision() {
   const card = document.getElementById("decision") || document.querySelector("[data-decision-link]");
   card?.scrollIntoView({ block: "start" });
-  (card?.querySelector("textarea, a, button") || card)?.focus({ preventScroll: true });
+  const offered = [...(card?.querySelectorAll("a, button") || [])].find((one) => one.offsetParent);
+  (card?.querySelector("textarea") || offered || card)?.focus({ preventScroll: true });
 }
 
 const KEYS = {

@@ -1,76 +1,8 @@
 // The log: opens at its end, follows until the reader scrolls, never moves under the eye.
 // Lines come from the server as real text; here they are coloured, and more are fetched as they are needed.
-import { AnsiUp } from "../vendor/ansi_up-6.0.6/ansi_up.js";
+import { paintBlock } from "./log_paint.js";
 
 const PAGE = 1000;
-const LINE_HEIGHT = 20;
-
-// --- Painting ---------------------------------------------------------------------------------------------------
-
-// The parser is ansi_up's; the elements are made here, so that no markup and no style attribute comes from output.
-class Painter extends AnsiUp {
-  transform_to_html(fragment) {
-    this.found.push({ ...fragment });
-    return "";
-  }
-
-  process_hyperlink(packet) {
-    this.found.push({ text: packet.text });
-    return "";
-  }
-
-  paint(text) {
-    this.found = [];
-    this.ansi_to_html(text);
-    return this.found.map(element);
-  }
-}
-
-function element(fragment) {
-  const classes = ["bold", "faint", "italic", "underline"].filter((name) => fragment[name]).map((name) => `ansi-${name}`);
-  const span = document.createElement("span");
-  colour(span, classes, fragment.fg, "fg");
-  colour(span, classes, fragment.bg, "bg");
-  span.textContent = fragment.text;
-  if (!classes.length) return document.createTextNode(fragment.text);
-  span.className = classes.join(" ");
-  return span;
-}
-
-function colour(span, classes, found, kind) {
-  if (!found) return;
-  if (found.class_name !== "truecolor") {
-    classes.push(`${found.class_name}-${kind}`);
-    return;
-  }
-  span.style.setProperty(`--ansi-${kind}`, `rgb(${found.rgb.join(" ")})`);
-  classes.push(`ansi-rgb-${kind}`);
-}
-
-// Colour codes pass. Any other control, and whatever hides or turns text around, is shown as a visible mark.
-const SGR = /(\x1b\[[0-9;]*m)/;
-const HIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-
-function visible(character) {
-  const code = character.codePointAt(0);
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
-}
-
-const safe = (text) => text.split(SGR).map((part, at) => (at % 2 ? part : part.replace(HIDDEN, visible))).join("");
-
-function paintBlock(block) {
-  const painter = new Painter();
-  painter.use_classes = true;
-  block.querySelectorAll(".log-line > span").forEach((span) => {
-    const text = span.textContent;
-    if (/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/.test(text) || painter.fg || painter.bold) {
-      span.replaceChildren(...painter.paint(safe(text)));
-    }
-  });
-  const count = Number(block.dataset.last) - Number(block.dataset.first) + 1;
-  block.style.containIntrinsicSize = `auto ${count * LINE_HEIGHT}px`;
-}
 
 // --- Folding ----------------------------------------------------------------------------------------------------
 
@@ -213,10 +145,11 @@ class Log {
     this.before = this.scroll.scrollTop;
   }
 
-  // Only the reader's own scrolling changes following: upwards ends it, reaching the end begins it.
+  // Only the reader's own scrolling changes following: upwards ends it, reaching the end begins it. Where lines fold or
+  // get their true height the end itself comes up.
   scrolled() {
     const top = this.scroll.scrollTop;
-    if (top < this.before - 2) this.following = false;
+    if (top < this.before - 2 && !this.isAtEnd) this.following = false;
     if (this.isAtEnd && this.last >= this.total) this.following = true;
     this.before = top;
     if (top < 200 && this.first > 1) this.earlier();
@@ -227,8 +160,9 @@ class Log {
   async fetchBlock(parameters) {
     const url = new URL(this.root.dataset.linesUrl, location.href);
     Object.entries(parameters).forEach(([name, value]) => url.searchParams.set(name, value));
-    const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
-    if (!answer.ok) return null;
+    // Without a network there is nothing new; the dot at the top says so, and the next look comes soon.
+    const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+    if (!answer?.ok) return null;
     const parsed = document.createElement("template");
     parsed.innerHTML = await answer.text();
     const block = parsed.content.querySelector(".log-block");
@@ -263,7 +197,7 @@ class Log {
     return this.once(async () => {
       const block = await this.fetchBlock({ after: this.last, limit: PAGE });
       if (!block) return;
-      if (!("open" in block.dataset)) delete this.root.dataset.open;
+      if (!("open" in block.dataset)) this.isOver();
       if (!block.children.length) return;
       this.scroll.querySelector("[data-log-empty]")?.remove();
       // The socket may have been faster.
@@ -274,11 +208,18 @@ class Log {
     });
   }
 
+  isOver() {
+    delete this.root.dataset.open;
+    const nothing = this.scroll.querySelector("[data-log-empty]");
+    if (nothing) nothing.textContent = "This attempt wrote nothing.";
+  }
+
   // The counter in the bar is the bell: the socket redraws it, and what is missing is fetched.
   async check() {
     this.paint();
     if (this.last) this.scroll.querySelector("[data-log-empty]")?.remove();
-    if (this.following && this.last < this.total) await this.later();
+    if (this.following && this.total - this.last > 2 * PAGE) await this.follow();
+    else if (this.following && this.last < this.total) await this.later();
     else if (this.following) this.toEnd();
     this.drawFollow();
   }

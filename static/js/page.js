@@ -31,6 +31,11 @@ document.querySelectorAll("dialog").forEach((dialog) => {
   });
 });
 
+// A row of tabs that is wider than the screen begins with the chosen one in sight.
+document.querySelectorAll(".tabs [aria-current]").forEach((tab) => {
+  tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+});
+
 // Impact sheets and other answers that belong in the dialog open it when they arrive.
 document.addEventListener("htmx:afterSwap", (event) => {
   const sheet = document.getElementById("sheet");

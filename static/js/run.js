@@ -11,6 +11,12 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.path = `${wanted.pathname}?${merged}`;
 });
 
+// Also whoever looks at another tab of the browser sees how it stands.
+function nameTab() {
+  const word = document.querySelector("#state-line h1 .word")?.textContent.trim();
+  if (word) document.title = document.title.replace(/^[^·]+(?= ·)/, word);
+}
+
 function markChosen() {
   const chosen = query().get("step");
   document.querySelectorAll("[data-step] > a, [data-node]").forEach((link) => {
@@ -81,6 +87,7 @@ let touched = new Set();
 document.addEventListener("live:changed", (event) => {
   event.detail.steps.forEach((key) => touched.add(key));
   markChosen();
+  nameTab();
   colourGraph();
   filterSteps(document.querySelector("[data-step-filter]")?.value || "");
   if (pending || !touched.size) return;

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
 from orchestration.engine import controlling
+from orchestration.hosting import AttemptHost
 from orchestration.models import WorkflowRun
 from tests.live import Server
 from tests.orchestration import runs
 from tests.orchestration.runs import Team
 from tests.workbench import pages
+from workbench.consumers import RunConsumer
 
 SignIn = Callable[[BrowserContext, User], None]
 PARTS = ("run-identity", "state-line", "action", "steps", "view", "panel", "run-footer", "live-cursor")
@@ -80,6 +82,24 @@ def test_the_page_after_the_events_equals_the_page_after_a_reload(
         assert followed[name] == reloaded[name], name
 
 
+def test_the_panel_of_an_agent_stays_a_panel_when_the_agent_is_done(
+    context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team
+) -> None:
+    run = runs.launch(team, "a", {"a": {"type": "sdk", "provider": "simulated", "prompt": "Do it."}})
+    assignment = runs.start(run, "a")
+    assert assignment is not None
+    AttemptHost(assignment, runs.OWNER).emit("agent.turn.started", {"turn": 1})
+    sign_in(context, team.linus)
+    page = context.new_page()
+    page.goto(at(live_site, run, "?step=a&panel=agent"))
+    wait_for_live(page)
+    with page.expect_response(lambda answer: "panel=agent" in answer.url):
+        runs.finish(assignment)
+    page.wait_for_timeout(4500)  # twice as long as the panel's own clock
+    expect(page.locator("main")).to_have_count(1)
+    expect(page.locator("#panel")).to_contain_text("1 turn")
+
+
 def test_two_people_follow_one_run_and_see_the_same_history(
     new_context: Callable[..., BrowserContext], live_site: Server, sign_in: SignIn, team: Team
 ) -> None:
@@ -100,6 +120,50 @@ def test_two_people_follow_one_run_and_see_the_same_history(
         expect(page.locator("#state-line")).to_contain_text("Succeeded")
         numbers = page.locator("#events > .event .number").all_inner_texts()
         assert numbers == [str(number) for number in range(run.last_sequence_no, 0, -1)]
+
+
+def test_a_plan_of_many_steps_is_followed_in_long_messages(
+    context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team
+) -> None:
+    many = ", ".join(f"a-step-with-a-long-name-{number}" for number in range(25))
+    run = runs.launch(team, f"build >> {many} >> gate", {"gate": {"type": "approval"}})
+    sign_in(context, team.grace)
+    page = context.new_page()
+    lengths: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda text: lengths.append(len(text)))
+
+    page.on("websocket", listen)
+    page.goto(at(live_site, run))
+    wait_for_live(page)
+    runs.settle(run)
+    wait_for(page, run)
+    expect(page.locator("#state-line")).to_contain_text("You can decide it.")
+    assert max(lengths) > 16 * 1024
+
+
+def test_a_socket_that_broke_is_told_to_come_again_and_misses_nothing(
+    context: BrowserContext, live_site: Server, sign_in: SignIn, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.launch(team, "build >> gate", {"gate": {"type": "approval"}})
+    sign_in(context, team.grace)
+    page = context.new_page()
+    says, broken = RunConsumer._send_text, []
+
+    async def break_once(consumer: RunConsumer, html: str) -> None:
+        if not broken:
+            broken.append(html)
+            raise OSError("This wire is broken.")
+        await says(consumer, html)
+
+    monkeypatch.setattr(RunConsumer, "_send_text", break_once)
+    page.goto(at(live_site, run))
+    wait_for_live(page)
+    runs.settle(run)
+    wait_for(page, run)
+    assert broken
+    expect(page.locator("#state-line")).to_contain_text("You can decide it.")
 
 
 def test_nothing_is_missed_or_doubled_when_the_connection_comes_back(

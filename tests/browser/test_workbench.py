@@ -79,7 +79,8 @@ def test_policy_speaks_while_one_types_and_a_double_press_runs_once(page: Page, 
     page.get_by_label("Command").fill("ls")
     expect(page.locator("#verdict")).to_contain_text("Runs without approval")
     page.get_by_role("button", name="Run", exact=True).dblclick()
-    expect(page).to_have_url(at(live_site, team, "{project}runs/1/"))
+    expect(page).to_have_url(at(live_site, team, "{project}runs/1/?step=run"))
+    expect(page.locator("#panel")).to_contain_text("Log")
     assert WorkflowRun.objects.count() == 1
 
 
@@ -88,7 +89,7 @@ def test_back_and_again_is_another_run(page: Page, live_site: Server, team: Team
     for number in (1, 2):
         page.get_by_label("Command").fill("ls")
         page.get_by_role("button", name="Run", exact=True).click()
-        expect(page).to_have_url(at(live_site, team, "{project}runs/" + f"{number}/"))
+        expect(page).to_have_url(at(live_site, team, "{project}runs/" + f"{number}/?step=run"))
         page.go_back()
     assert WorkflowRun.objects.count() == 2
 

@@ -23,6 +23,7 @@ from orchestration.models import ExecutionRun, WorkflowRun
 from orchestration.pool import Pool
 from orchestration.reconciliation import Reconciliation, Standing
 from orchestration.worker import perform
+from policy.actors import Actor
 from policy.models import AuditRecord
 from tests.api.people import problem_of, with_token
 from tests.factories import UserFactory
@@ -78,7 +79,7 @@ def work(run: WorkflowRun, host: type[AgentHost] = AgentHost) -> WorkflowRun:
 
 
 def look(run: WorkflowRun) -> ExecutionRun:
-    reconciliation.look_at_run(run.pk)
+    reconciliation.look_at_run(run.pk, by=Actor.for_command(run.created_by))
     return newest(run)
 
 
@@ -106,6 +107,24 @@ def test_an_attempt_that_ends_before_its_answer_is_out_of_step_until_it_was_aske
     attempt = look(run)
     assert (attempt.sync_status, attempt.sync_error) == ("in_sync", "")
     assert attempt.last_reconciled_at is not None
+
+
+def test_somebody_asks_the_provider_on_the_page_and_that_is_audited(team: Team, server: FakeOpenAI) -> None:
+    run = work(launch(team), Mortal)
+    assert "Ask the provider" not in text_of(signed_in(team.linus).get(url(run), {"step": "a", "panel": "attempts"}))
+    client = signed_in(team.ada)
+    for panel in ("agent", "attempts"):
+        shown = client.get(url(run), {"step": "a", "panel": panel})
+        assert "Out of step with the provider" in text_of(shown)
+        assert url(run, f"reconciliation/?step=a&amp;panel={panel}") in shown.content.decode()
+    answer = client.post(url(run, "reconciliation/?step=a&panel=attempts"))
+    assert (answer.status_code, answer["Location"]) == (303, url(run, "?step=a&panel=attempts"))
+    after = text_of(client.get(answer["Location"]))
+    assert "The provider was asked." in after
+    assert "In sync with the provider" in after
+    assert "Ask the provider" not in after
+    asked = AuditRecord.objects.get(action="run.reconcile_asked")
+    assert (asked.actor, asked.run) == (team.ada.username, str(run.pk))
 
 
 def test_a_late_answer_is_evidence_and_changes_nothing(team: Team, server: FakeOpenAI) -> None:

@@ -109,6 +109,7 @@ PAGES: dict[str, Door] = {
     "report": Door(VIEW),
     "report-file": Door(VIEW),
     "replan": Door(LAUNCH, LAUNCH, WHY, {"number": "waiting"}),
+    "run-reconciliation": Door(post=LAUNCH, at={"number": "waiting"}),
     "decision": Door(post=DECIDE, at={"number": "waiting"}, body={**WHY, "decision": "approve", "digest": "{digest}"}),
     "run-action": Door(
         LAUNCH, LAUNCH, {**WHY, "step_key": "after", "outcome": "failed"}, {"number": "waiting"}, {"revoke": DECIDE}

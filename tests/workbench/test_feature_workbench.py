@@ -115,7 +115,7 @@ def test_a_command_is_launched_and_leads_to_its_run(team: Team) -> None:
     answer = visitor(team.ada).post(
         url(team, "runs/"), {"kind": "command", "command": "ls -l\n", "timeout_seconds": "60"}
     )
-    assert (answer.status_code, answer["Location"]) == (303, f"/projects/{team.project.slug}/runs/1/")
+    assert (answer.status_code, answer["Location"]) == (303, f"/projects/{team.project.slug}/runs/1/?step=run")
     run = WorkflowRun.objects.get()
     assert run.mode == "simple"
     assert run.version.plan["steps"][0]["timeout_seconds"] == 60

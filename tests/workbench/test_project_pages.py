@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from orchestration.models import Feature
 from policy.models import AuditRecord, EnvProfile, Membership, Secret
+from policy.models.rules import Rule
 from tests.factories import UserFactory, member
 from tests.orchestration import runs
 from tests.orchestration.runs import Team
@@ -182,6 +184,17 @@ def test_rules_in_force_are_told_with_their_verdicts(team: Team) -> None:
     told = text_of(visitor(team.linus).get(url(team, "rules/")))
     assert "ships with CCDash" in told
     assert "Denied by policy" in told
+
+
+def test_rules_that_were_written_here_stand_open_before_the_shipped_ones_by_verdict(team: Team) -> None:
+    Rule.objects.create(project=team.project, name="ours", description="No.", verdict="deny", risk="high")
+    page = visitor(team.linus).get(url(team, "rules/")).content.decode()
+    summaries = re.findall(r'<details class="rule-group"( open)?><summary>.*?row-title">([^<]+)<', page)
+    assert summaries[0] == (" open", "Written here")
+    assert [words for _, words in summaries[1:]] == [
+        "Denied by policy", "Needs elevated approval", "Needs approval", "Runs without approval",
+    ]  # fmt: skip
+    assert {is_open for is_open, _ in summaries[1:]} == {""}
 
 
 @pytest.mark.parametrize("tab", TABS)

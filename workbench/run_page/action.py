@@ -17,6 +17,7 @@ from workbench.run_page.view import RunView
 
 Data = dict[str, Any]
 CONSEQUENCES = 6
+DENIED = "policy_denied"
 VARIES = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|/\S+")
 
 
@@ -67,7 +68,7 @@ def _diagnosis(view: RunView) -> Data | None:
     return {
         "kind": "diagnosis",
         "tone": "hold" if is_lost else "bad",
-        "title": f"Nobody knows how “{name}” ended" if is_lost else f"“{name}” failed",
+        "title": _title(root, name),
         "step": {"key": root["key"], "name": name, "url": view.step_url(root["key"])},
         "first_error": _first_error(view, root),
         "consequences": _consequences(view, root),
@@ -75,6 +76,12 @@ def _diagnosis(view: RunView) -> Data | None:
         "proposals": _proposals(proposals) if view.may_launch else [],
         "safe": _safe(view, root),
     }
+
+
+def _title(row: Data, name: str) -> str:
+    if row["state"] == "interrupted":
+        return f"Nobody knows how “{name}” ended"
+    return f"The rules deny “{name}”" if row["state_reason"] == DENIED else f"“{name}” failed"
 
 
 def _root(view: RunView) -> Data | None:
@@ -155,6 +162,10 @@ def _safe(view: RunView, row: Data) -> str:
         return (
             "Its worker was lost while it ran. What it did may be done, half done or not begun: look before you choose."
         )
+    if row["state_reason"] == DENIED:
+        return (
+            "Nothing of it ran. A retry helps only where the rules have changed; a replan can ask for something else."
+        )
     if once:
-        return "This step is declared to run only once: make sure what the attempt left before you retry."
+        return "This step is declared to run only once: look at what the attempt left before you retry."
     return "Steps that succeeded are kept; only this one would run again." if not view.counts["running"] else ""

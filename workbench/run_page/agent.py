@@ -44,7 +44,7 @@ def work(view: RunView, row: Data) -> Data:
         "live": _live(attempt, gathered) if attempt is not None and is_live else "",
         "is_live": is_live,
         "is_thinking": is_live and bool(gathered) and not gathered[-1]["is_over"],
-        "sync": sync_of(attempt) if attempt else None,
+        "sync": sync_of(view, attempt) if attempt else None,
         "diff_url": view.address(step=row["key"], panel="diff", line=None),
         "log_url": view.address(step=row["key"], panel="log", line=None),
     }

@@ -52,6 +52,16 @@ def identity(view: RunView) -> Data:
     }
 
 
+def run_trail(view: RunView) -> list[Data]:
+    """For pages below the run's own: the way back."""
+    project, feature = view.run.project, view.run.feature
+    return [
+        {"label": project.name, "url": place("project", project.slug)},
+        {"label": feature.title, "url": place("feature", project.slug, feature.slug)},
+        {"label": f"Run {view.run.number}", "url": view.url},
+    ]
+
+
 def live(view: RunView) -> Data:
     return {
         "url": f"/ws/workflow-runs/{view.run.pk}/",

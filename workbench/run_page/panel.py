@@ -197,7 +197,7 @@ def _attempt(view: RunView, row: Data, one: ExecutionRun) -> Data:
         "cost_usd": used["cost_usd"],
         "log_url": view.address(step=row["key"], panel="log", attempt=one.number, line=None),
         "digest": one.digest,
-        "sync": sync_of(one),
+        "sync": sync_of(view, one),
     }
 
 

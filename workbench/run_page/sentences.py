@@ -100,13 +100,16 @@ def _failed(view: RunView) -> str:
         return ""
     first, more = counted[0], len(counted) - 1
     also = f" {more} more step{'s' if more > 1 else ''} failed." if more else ""
-    return f"“{view.name(first['key'])}” failed. {first_line(first['error'])}{also}".strip()
+    how = "is denied by policy" if first["state_reason"] == "policy_denied" else "failed"
+    return f"“{view.name(first['key'])}” {how}. {first_line(first['error'])}{also}".strip()
 
 
 def _succeeded(view: RunView) -> str:
     done, skipped, failed = view.counts["succeeded"], view.counts["skipped"], view.counts["failed"]
     parts = [f"{skipped} skipped" if skipped else "", f"{failed} failed without harm" if failed else ""]
     beside = f" ({', '.join(part for part in parts if part)})" if skipped or failed else ""
+    if len(view.rows) == done == 1:
+        return f"“{view.name(view.rows[0]['key'])}”."
     return f"{done} of {len(view.rows)} steps done{beside}."
 
 

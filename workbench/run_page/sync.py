@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestration.engine import reconciling
 from orchestration.models import ExecutionRun
+from workbench.run_page.view import RunView
 
 
-def sync_of(one: ExecutionRun) -> dict[str, Any] | None:
+def sync_of(view: RunView, one: ExecutionRun) -> dict[str, Any] | None:
     """None where nothing outside was or is to be asked."""
-    if not one.provider or (one.sync_status == "in_sync" and one.last_reconciled_at is None):
+    is_owed = reconciling.is_owed(one)
+    if not one.provider or not (is_owed or one.sync_status != "in_sync" or one.last_reconciled_at):
         return None
     evidence = one.extension.get("at_provider") or {}
     return {
@@ -19,4 +22,5 @@ def sync_of(one: ExecutionRun) -> dict[str, Any] | None:
         "evidence": str(evidence.get("status", "")).replace("_", " "),
         "was_stopped": bool(evidence.get("was_stopped")),
         "text": str(evidence.get("text", "")),
+        "ask_url": view.part("run-reconciliation", **view.asked) if is_owed and view.may_launch else "",
     }

@@ -84,6 +84,8 @@ def _row(view: RunView, row: Data, stretches: Iterable[Stretch], start: datetime
         "url": view.step_url(row["key"]),
         "state": row["state"],
         "took": duration(took),
+        # What is open counts on while the page stands, as in the list of steps.
+        "since": view.now - timedelta(seconds=took) if ordered[-1][1] == view.now else None,
         "bars": bars,
         "summary": f"{name}: {', '.join(bar['title'] for bar in bars)}",
     }

@@ -26,6 +26,11 @@ def tokens(count: int | None) -> str:
 
 
 @register.filter
+def counted(number: int) -> str:
+    return f"{number:,}"
+
+
+@register.filter
 def byte_size(count: int | None) -> str:
     if count is None:
         return "–"

@@ -20,6 +20,7 @@ from policy.errors import PolicyError
 from workbench import replan_page
 from workbench.middleware import problem_of, status_of
 from workbench.run_forms import ReplanForm
+from workbench.run_page import head
 from workbench.run_page.view import Data, RunView
 from workbench.views.asking import SeeOther, actor_of, page, posted, show
 from workbench.views.runs import view_of
@@ -86,7 +87,7 @@ def _page(
         "looked": replan_page.mark_of(request.POST.get("steps", "")) if more.get("preview") else "",
         "form_key": request.POST.get("form_key", "")[:64] or uuid.uuid4().hex,
         "run": view.run,
-        "trail": [{"label": view.run.project.name, "url": ""}, {"label": f"Run {view.run.number}", "url": view.url}],
+        "trail": head.run_trail(view),
         **more,
     }
     return show(request, "workbench/replan.html", context, status=status)

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from orchestration import reconciliation as providers
 from orchestration.api import idempotency
 from orchestration.api.rendering import Answer
 from orchestration.engine import controlling, door, overriding, revoking
@@ -26,6 +27,7 @@ from policy.errors import PolicyError
 from workbench import fragments
 from workbench.middleware import problem_of, status_of
 from workbench.run_forms import OutputsForm, ReasonForm, ResolveForm, RetryForm
+from workbench.run_page import head
 from workbench.run_page.view import Data, RunView, open_view
 from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
 from workbench.views.runs import view_of
@@ -102,6 +104,20 @@ def run_action(request: HttpRequest, slug: str, number: int, action: str) -> Htt
     form = _form(view, deed, key, actor_of(request))
     form.initial.setdefault("restore_workspace", bool(request.GET.get("restore")))
     return _sheet(request, view, action, key, form)
+
+
+@page("POST")
+def reconciliation(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
+    """Ask the run's providers how their open answers stand; then the page that the press came from."""
+    view = view_of(request, slug, number)
+    told = providers.look_at_run(view.run.pk, by=actor_of(request))
+    if not told:
+        messages.warning(request, "No provider has answered yet. What it says is written here when it does.")
+    elif "error" in told:
+        messages.warning(request, "A provider could not be asked; the attempt says why.")
+    else:
+        messages.success(request, "The provider was asked.")
+    return SeeOther(view.address())
 
 
 def _step_key(request: HttpRequest, view: RunView, deed: Deed) -> str:
@@ -191,7 +207,7 @@ def _sheet(
             **impact,
         },
         "page_title": deed.title.format(name=name),
-        "trail": [{"label": view.run.project.name, "url": ""}, {"label": f"Run {view.run.number}", "url": view.url}],
+        "trail": head.run_trail(view),
         "back_url": view.url,
         "content_template": "workbench/_impact.html",
     }
