@@ -83,7 +83,9 @@ class History:
         elif kind in ALWAYS_AUDITED:
             self._say(18, f"Event {number} ({kind}) has no audit record.", key)
         facts: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        if key:
+        if kind in CONTROLS:
+            self.control = CONTROLS[kind]
+        elif key:
             self._of_step(number, kind, key, facts)
         else:
             self._of_run(number, kind, facts)
@@ -91,8 +93,6 @@ class History:
     def _of_run(self, number: int, kind: str, data: Mapping[str, Any]) -> None:
         if kind in RUN_EVENTS:
             self._moved_run(number, kind, data)
-        elif kind in CONTROLS:
-            self.control = CONTROLS[kind]
         elif kind == "run.admitted":
             self.admitted = True
         elif kind == "run.replanned":
@@ -135,15 +135,12 @@ class History:
             series.is_gated, series.consumed = False, ""
         elif kind == "step.retried":
             self._series[key] = Series()
-            self._lift_pause()
         elif kind == "step.retrying":
             self._repeats(number, key, series, data)
         elif kind == "step.skip_asked":
             series.skip_asked = True
         elif kind == "step.skipped":
             self.skipped[key] = series.skip_asked
-        elif kind == "step.due" and data.get("reason") == "retry_now":
-            self._lift_pause()
         elif kind == "step.superseded":
             self.superseded += 1
         elif kind.startswith("tool_call."):
@@ -194,9 +191,6 @@ class History:
                 )
             if call in self._pending_calls:
                 self.decided_calls.append((*call, self._pending_calls.pop(call)))
-
-    def _lift_pause(self) -> None:
-        self.control = "none" if self.control == "pause" else self.control
 
     def _say(self, invariant: int, message: str, step: str) -> None:
         self.breaches.append(Breach(invariant, message, self.run.id, step))
