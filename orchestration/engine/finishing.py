@@ -33,12 +33,18 @@ class Left:
     tree: str = ""
     head: str = ""
     artifacts: Sequence[Mapping[str, Any]] = ()
+    diff: Mapping[str, Any] | None = None  # the artifact that shows what the step changed
+    seen: int | None = None  # the run's checkpoint_sequence_no before the look at the files
+
+
+class Overtaken(Exception):
+    """Another step's end was written since the look at the files, which may be the older one: look again."""
 
 
 def finish_attempt(
     assignment: Assignment, outcome: Outcome, *, owner: str, left: Left = Left(), start_next: bool = True
 ) -> Assignment | None:
-    """Write how an attempt ended; answer the next one if this worker may go on. Raises LostAttempt."""
+    """Write how an attempt ended; answer the next one if this worker may go on. Raises LostAttempt, Overtaken."""
     worker = Actor.system("worker")
 
     def body(change: Change) -> Assignment | None:
@@ -156,18 +162,21 @@ def _checkpointed(change: Change, place: int, outcome: Outcome, columns: dict[st
 
 
 def _keep_artifacts(change: Change, place: int, attempt_id: uuid.UUID, left: Left) -> None:
-    if not left.artifacts:
+    artifacts = [*left.artifacts, *([left.diff] if left.diff else [])]
+    if not artifacts:
         return
     step = change.image.steps[place]
     common = {"run_id": change.run.pk, "step_run_id": step.pk, "attempt_id": attempt_id, "created_at": change.now}
-    rows.insert(Artifact, [{"id": uuid.uuid4(), **common, **artifact} for artifact in left.artifacts])
-    names = [artifact["name"] for artifact in left.artifacts]
+    rows.insert(Artifact, [{"id": uuid.uuid4(), **common, **artifact} for artifact in artifacts])
+    names = [artifact["name"] for artifact in artifacts]
     change.event("step.artifacts", step.key, {"count": len(names), "names": names[:20]})
 
 
 def _keep_workspace(change: Change, left: Left) -> None:
     if not left.tree:
         return
+    if left.seen != change.run.checkpoint_sequence_no and left.tree != change.run.workspace_tree:
+        raise Overtaken
     change.set_run(checkpoint_sequence_no=change.run.last_sequence_no, checkpoint_at=change.now)
     if left.head != change.run.workspace_head:
         change.set_run(workspace_head=left.head)
