@@ -307,6 +307,7 @@ def resolve_step(
             data={"evidence": evidence, "asked_reason": reason},
         )
         change.audited("step.resolved", step=step_key, reason=reason, after={"outcome": outcome, "evidence": evidence})
+        agent_gates.withdraw_parts(change, place)
         return change.run
 
     return act(run_id, by, reason, body)

@@ -19,6 +19,7 @@ from orchestration.engine.errors import LostAttempt
 from orchestration.engine.starting import Assignment, start_within
 from orchestration.executors.base import Outcome
 from orchestration.models import Artifact, Event, ExecutionRun
+from orchestration.models.run import SETTLED
 from policy.actors import Actor
 
 MAX_LOSSES = 3
@@ -66,10 +67,15 @@ def finish_attempt(
 
 
 def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
-    """One place turns an outcome into a state."""
+    """One place turns an outcome into a state. An agent that is done comes back to none of its calls."""
+    _move_on(change, place, outcome)
+    if change.image.states[place] in SETTLED:
+        agent_gates.withdraw_parts(change, place)
+
+
+def _move_on(change: Change, place: int, outcome: Outcome) -> None:
     columns = _columns(change, place, outcome)
     if change.run.control == "cancel":
-        agent_gates.withdraw_parts(change, place)
         unknown = outcome.kind == "interrupted" or not outcome.group_empty
         change.move(place, "cancel", reason="effect_unknown" if unknown else _why_canceled(change), **columns)
         return

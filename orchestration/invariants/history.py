@@ -21,10 +21,13 @@ CONTROLS = {
     "run.cancel_asked": "cancel",
     "run.timed_out": "cancel",
 }
+# What an approval does by itself, without a start: event -> kind of the approval
+DEEDS = {"run.drift_accepted": "override", "run.replan_approved": "replan"}
 ALWAYS_AUDITED = frozenset(
     {
         "run.created", "run.pause_asked", "run.resume_asked", "run.cancel_asked", "run.replanned", "run.timed_out",
-        "run.succeeded", "run.canceled", "run.failed", "approval.decided", "approval.consumed", "approval.superseded",
+        "run.succeeded", "run.canceled", "run.failed", "run.drift_found", "run.drift_accepted", "run.replan_approved",
+        "step.replan_asked", "step.override_refused", "approval.decided", "approval.consumed", "approval.superseded",
         "approval.expired", "approval.revoked", "step.skipped", "step.skip_asked",
         "step.override_asked", "step.denied", "step.interrupted", "step.resolved",
     }
@@ -65,6 +68,7 @@ class History:
     skipped: dict[str, bool] = field(default_factory=dict)  # key -> it was asked of an approver
     superseded: int = 0
     consumed: Counter[str] = field(default_factory=Counter)
+    deeds: list[tuple[str, str]] = field(default_factory=list)  # kind of the approval, its id
     audits: Counter[int] = field(default_factory=Counter)
     decided_calls: list[tuple[str, str, str]] = field(default_factory=list)  # step, call, approval
     breaches: list[Breach] = field(default_factory=list)
@@ -83,6 +87,9 @@ class History:
         elif kind in ALWAYS_AUDITED:
             self._say(18, f"Event {number} ({kind}) has no audit record.", key)
         facts: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        if kind in DEEDS:
+            self.deeds.append((DEEDS[kind], str(facts.get("approval"))))
+            self.consumed[str(facts.get("approval"))] += 1
         if kind in CONTROLS:
             self.control = CONTROLS[kind]
         elif key:

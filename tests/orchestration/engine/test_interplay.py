@@ -20,6 +20,7 @@ from orchestration.engine import (
 )
 from orchestration.engine.door import change_run
 from orchestration.engine.errors import WrongState
+from orchestration.engine.starting import Assignment
 from orchestration.executors.base import Outcome, ToolCall
 from orchestration.models import WorkflowRun
 from policy import profiles
@@ -54,16 +55,20 @@ def decide(run: WorkflowRun, key: str, by: Actor, decision: str = "approve") -> 
 
 def waiting_agent(team: Team) -> WorkflowRun:
     """An agent that stopped at a call which somebody has to allow, in front of a step that has not begun."""
+    run, assignment = asking_agent(team)
+    runs.finish(assignment, ASKED)
+    assert runs.states(run)["a"] == "awaiting_approval"
+    return run
+
+
+def asking_agent(team: Team) -> tuple[WorkflowRun, Assignment]:
     run = runs.launch(team, "a >> b", {"a": CALLING})
     assignment = runs.start(run)
     assert assignment is not None
     call = ToolCall("run_command", {"command": "git push origin main"}, "call-1")
-    change_run(
-        run.pk, Actor.system("worker"), lambda change: agent_gates.permit(change, "a", assignment.definition, call)
-    )
-    runs.finish(assignment, ASKED)
-    assert runs.states(run)["a"] == "awaiting_approval"
-    return run
+    worker = Actor.system("worker")
+    change_run(run.pk, worker, lambda change: agent_gates.permit(change, "a", assignment.definition, call))
+    return run, assignment
 
 
 def test_who_replans_does_not_decide_about_a_call_that_the_kept_agent_waits_for(team: Team) -> None:
@@ -191,4 +196,20 @@ def test_a_denial_at_the_start_takes_the_approval_with_it(team: Team) -> None:
     write_rule(team.project, "no", RuleText("Not any more.", "true", "deny"), by=SHELL)
     assert runs.start(run) is None
     assert list(Approval.objects.values_list("state", flat=True)) == ["superseded"]
+    assert clean(run)
+
+
+@pytest.mark.parametrize("outcome", [runs.DONE, runs.BROKEN])
+def test_a_call_that_its_agent_never_comes_back_to_waits_for_nobody(team: Team, outcome: Outcome) -> None:
+    run, assignment = asking_agent(team)
+    runs.finish(assignment, outcome)
+    assert list(Approval.objects.values_list("state", flat=True)) == ["superseded"]
+    assert clean(run)
+
+
+def test_how_an_agent_ended_that_was_lost_leaves_no_call_to_decide(team: Team) -> None:
+    run, assignment = asking_agent(team)
+    runs.finish(assignment, Outcome("interrupted", group_empty=False))
+    controlling.resolve_step(run.pk, "a", outcome="succeeded", reason="I looked.", by=team.actor("grace"))
+    assert not Approval.objects.filter(state="pending").exists()
     assert clean(run)
