@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,14 +22,15 @@ from orchestration.artifacts import ArtifactStore
 from orchestration.engine import finishing, recovering, starting
 from orchestration.engine.drift import LookFirst
 from orchestration.engine.errors import Busy, LostAttempt
-from orchestration.engine.finishing import Left
+from orchestration.engine.finishing import Left, Overtaken
 from orchestration.engine.starting import Assignment
 from orchestration.executors import commits, executor_for
 from orchestration.executors.base import MIB, ExecutionLimits, FoundArtifact, LeaseLost, Outcome, StepContext
 from orchestration.hosting import AttemptHost
-from orchestration.models import ExecutionRun
+from orchestration.models import ExecutionRun, WorkflowRun
 from orchestration.storable import plain_name
 from orchestration.workspace import WorkspaceError
+from orchestration.worktree import RunWorktree, Snapshot
 from policy import secrets
 from policy.errors import PolicyError
 from policy.models import Project
@@ -62,15 +64,34 @@ def perform(
     left, outcome = _gather(assignment, host, outcome)
     start_next = wants_next()
     try:
-        following = _insist(
-            lambda: finishing.finish_attempt(assignment, outcome, owner=host.owner, left=left, start_next=start_next)
-        )
+        following = _write_result(assignment, host, outcome, left, start_next=start_next)
     except LostAttempt:
         logger.info("attempt %s ended late and changes nothing", assignment.attempt_id)
         return None
     _clear_spools(assignment, outcome)
     logger.debug("attempt %s took %.3f s", assignment.attempt_id, time.monotonic() - started)
     return following
+
+
+def _write_result(
+    assignment: Assignment, host: AttemptHost, outcome: Outcome, left: Left, *, start_next: bool
+) -> Assignment | None:
+    """Steps that work side by side may end at the same moment: whoever was overtaken looks at the files again."""
+    while True:
+        finish = partial(finishing.finish_attempt, assignment, outcome, owner=host.owner, start_next=start_next)
+        try:
+            return _insist(partial(finish, left=left))
+        except Overtaken:
+            left = _look_again(assignment, left)
+
+
+def _look_again(assignment: Assignment, left: Left) -> Left:
+    try:
+        return _with_change(assignment, left.artifacts)
+    except (OSError, WorkspaceError):
+        # What the files are now is asked before the next step starts.
+        logger.warning("attempt %s: its files could not be looked at again", assignment.attempt_id, exc_info=True)
+        return Left(artifacts=left.artifacts)
 
 
 def _outcome(assignment: Assignment, host: AttemptHost) -> Outcome | None:
@@ -195,41 +216,52 @@ def _named(host: AttemptHost, name: str, longest: int) -> str:
     return host.redact(plain_name(name, 4096))[:longest]
 
 
-def _with_change(assignment: Assignment, stored: list[dict[str, Any]]) -> Left:
+def _with_change(assignment: Assignment, stored: Sequence[Mapping[str, Any]]) -> Left:
     """The workspace as it is now, and as a diff what this step changed in it."""
     path = Path(settings.WORKTREES_DIR) / str(assignment.run_id)
     if assignment.workspace_kind != "worktree" or not worktree.store_of(path).is_dir():
         return Left(artifacts=stored)
+    seen = _insist(lambda: _last_checkpoint(assignment))
     tree = worktree.open_run_worktree(path)
     taken = worktree.snapshot(tree, message=f"Run {assignment.run_number}: {assignment.step_key}")
-    if taken.tree != assignment.workspace_tree and assignment.workspace_tree:
-        change = worktree.diff(tree, assignment.workspace_tree, taken.tree)
-        kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).put(change.patch)
-        lineage = {
-            "from": assignment.workspace_tree,
-            "to": taken.tree,
-            "files": change.files,
-            "insertions": change.insertions,
-            "deletions": change.deletions,
-            "truncated": change.truncated,
-            "shared": assignment.shares_workspace,
-        }
-        stored = [
-            *stored,
-            {
-                "name": f"{assignment.step_key}.diff",
-                "kind": "diff",
-                "path": "",
-                "media_type": "text/x-diff",
-                "sha256": kept.sha256,
-                "size": kept.size,
-                "commit": taken.commit,
-                "lineage": lineage,
-            },
-        ]
-    for artifact in stored:
-        artifact["commit"] = taken.commit
-    return Left(commit=taken.commit, tree=taken.tree, head=taken.head, artifacts=stored)
+    return Left(
+        commit=taken.commit,
+        tree=taken.tree,
+        head=taken.head,
+        artifacts=[{**artifact, "commit": taken.commit} for artifact in stored],
+        diff=_diff(assignment, tree, taken),
+        seen=seen,
+    )
+
+
+def _last_checkpoint(assignment: Assignment) -> int | None:
+    return WorkflowRun.objects.values_list("checkpoint_sequence_no", flat=True).get(pk=assignment.run_id)
+
+
+def _diff(assignment: Assignment, tree: RunWorktree, taken: Snapshot) -> dict[str, Any] | None:
+    if taken.tree == assignment.workspace_tree or not assignment.workspace_tree:
+        return None
+    change = worktree.diff(tree, assignment.workspace_tree, taken.tree)
+    kept = ArtifactStore(Path(settings.ARTIFACTS_DIR)).put(change.patch)
+    lineage = {
+        "from": assignment.workspace_tree,
+        "to": taken.tree,
+        "files": change.files,
+        "insertions": change.insertions,
+        "deletions": change.deletions,
+        "truncated": change.truncated,
+        "shared": assignment.shares_workspace,
+    }
+    return {
+        "name": f"{assignment.step_key}.diff",
+        "kind": "diff",
+        "path": "",
+        "media_type": "text/x-diff",
+        "sha256": kept.sha256,
+        "size": kept.size,
+        "commit": taken.commit,
+        "lineage": lineage,
+    }
 
 
 def _insist(act: Callable[[], T]) -> T:

@@ -24,10 +24,14 @@ os.environ["CCDASH_EMBEDDED"] = "0"
 os.environ["CCDASH_DISPATCH"] = "inline"
 
 from ccdash.settings import *  # noqa: E402, F403
-from ccdash.settings import DATABASES, ON_POSTGRESQL, STORAGES  # noqa: E402
+from ccdash.settings import CHANNEL_LAYERS, DATABASES, ON_POSTGRESQL, REDIS_URL, STORAGES  # noqa: E402
 
 # A file and an explicit name: a live server in another thread or process must see the same database.
 DATABASES["default"]["TEST"] = {"NAME": "test_ccdash" if ON_POSTGRESQL else f"{_folder}/test.sqlite3"}
+if ON_POSTGRESQL and not REDIS_URL:
+    # The database's doorbell belongs to one event loop and one database; tests have many loops and a database of their
+    # own. It is tried in a process of its own.
+    CHANNEL_LAYERS["default"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 STATIC_ROOT = Path(_folder, "static")

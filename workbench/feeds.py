@@ -108,11 +108,14 @@ class Feed:
         self._bell.clear()
 
     async def _listen(self) -> None:
-        """The bell, through the channel layer. Without it the look every second goes on."""
+        """The bell, through the channel layer. Without it the look every second goes on.
+
+        Its last reader may leave while it joins the group, too.
+        """
         layer = get_channel_layer()
         channel = await layer.new_channel()
-        await layer.group_add(group_of(self.run_id), channel)
         try:
+            await layer.group_add(group_of(self.run_id), channel)
             while True:
                 await layer.receive(channel)
                 self._bell.set()

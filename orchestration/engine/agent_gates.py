@@ -121,6 +121,7 @@ def rejected(change: Change, place: int, approval: Approval, reason: str) -> Non
             place, "rejected", "failed", reason="budget", error=f"More budget was refused: {reason}"[:4000],
             finished_at=change.now,
         )  # fmt: skip
+        withdraw_parts(change, place)
         return
     _go_on(change, place)
 

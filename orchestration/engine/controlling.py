@@ -109,15 +109,16 @@ def retry_step(
         elif waits_for_files:
             drift.release(change, place)
         if waits_for_files:
-            change.event("run.resume_asked", step_key, {"reason": reason})
+            pass
         elif change.image.states[place] == "retry_wait":
             change.move(place, "due", reason="retry_now", due_at=None)
         elif gates.can_ask_again(change, place):
             gates.ask_again(change, place)
         else:
             again(change, place, reason)
-        if change.run.control == "pause":
+        if waits_for_files or change.run.control == "pause":
             change.set_run(control="none")
+            change.event("run.resume_asked", step_key, {"reason": reason})
         change.audited("step.retried", step=step_key, reason=reason)
         return change.run
 
@@ -244,8 +245,8 @@ def _ask_skip(change: Change, place: int, asked: Mapping[str, Any], by: Actor) -
                 allowed_actions=allowed_actions(change.run, change.image.states),
             )
         agent_gates.withdraw(change, place)
-    verdict = gates.verdict_now(change, place)
-    facts = {**gates.facts_of(change, place, verdict), "skip": {**asked, "before": change.image.states[place]}}
+    verdict, told = gates.without_start(change, place)
+    facts = {**told, "skip": {**asked, "before": change.image.states[place]}}
     approval = Approval.objects.create(
         project=change.run.project,
         subject=f"step:{step.pk}",
@@ -311,6 +312,7 @@ def resolve_step(
             data={"evidence": evidence, "asked_reason": reason, **left},
         )
         change.audited("step.resolved", step=step_key, reason=reason, after={"outcome": outcome, "evidence": evidence})
+        agent_gates.withdraw_parts(change, place)
         return change.run
 
     return act(run_id, by, reason, body)
@@ -355,6 +357,10 @@ def act(run_id: uuid.UUID, by: Actor, reason: str, body: Callable[[Change], T]) 
 
     def checked(change: Change) -> T:
         access.require(by, access.Permission.LAUNCH, change.run.project)
-        return body(change)
+        try:
+            return body(change)
+        except Unfilled as missing:
+            actions = allowed_actions(change.run, change.image.states)
+            raise WrongState(str(missing), state=change.run.state, allowed_actions=actions) from missing
 
     return change_run(run_id, by, checked)

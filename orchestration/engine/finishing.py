@@ -19,6 +19,7 @@ from orchestration.engine.errors import LostAttempt
 from orchestration.engine.starting import Assignment, start_within
 from orchestration.executors.base import Outcome
 from orchestration.models import Artifact, Event, ExecutionRun
+from orchestration.models.run import SETTLED
 from policy.actors import Actor
 
 MAX_LOSSES = 3
@@ -33,12 +34,18 @@ class Left:
     tree: str = ""
     head: str = ""
     artifacts: Sequence[Mapping[str, Any]] = ()
+    diff: Mapping[str, Any] | None = None  # the artifact that shows what the step changed
+    seen: int | None = None  # the run's checkpoint_sequence_no before the look at the files
+
+
+class Overtaken(Exception):
+    """Another step's end was written since the look at the files, which may be the older one: look again."""
 
 
 def finish_attempt(
     assignment: Assignment, outcome: Outcome, *, owner: str, left: Left = Left(), start_next: bool = True
 ) -> Assignment | None:
-    """Write how an attempt ended; answer the next one if this worker may go on. Raises LostAttempt."""
+    """Write how an attempt ended; answer the next one if this worker may go on. Raises LostAttempt, Overtaken."""
     worker = Actor.system("worker")
 
     def body(change: Change) -> Assignment | None:
@@ -60,10 +67,15 @@ def finish_attempt(
 
 
 def settle_outcome(change: Change, place: int, outcome: Outcome) -> None:
-    """One place turns an outcome into a state."""
+    """One place turns an outcome into a state. An agent that is done comes back to none of its calls."""
+    _move_on(change, place, outcome)
+    if change.image.states[place] in SETTLED:
+        agent_gates.withdraw_parts(change, place)
+
+
+def _move_on(change: Change, place: int, outcome: Outcome) -> None:
     columns = _columns(change, place, outcome)
     if change.run.control == "cancel":
-        agent_gates.withdraw_parts(change, place)
         unknown = outcome.kind == "interrupted" or not outcome.group_empty
         change.move(place, "cancel", reason="effect_unknown" if unknown else _why_canceled(change), **columns)
         return
@@ -156,18 +168,21 @@ def _checkpointed(change: Change, place: int, outcome: Outcome, columns: dict[st
 
 
 def _keep_artifacts(change: Change, place: int, attempt_id: uuid.UUID, left: Left) -> None:
-    if not left.artifacts:
+    artifacts = [*left.artifacts, *([left.diff] if left.diff else [])]
+    if not artifacts:
         return
     step = change.image.steps[place]
     common = {"run_id": change.run.pk, "step_run_id": step.pk, "attempt_id": attempt_id, "created_at": change.now}
-    rows.insert(Artifact, [{"id": uuid.uuid4(), **common, **artifact} for artifact in left.artifacts])
-    names = [artifact["name"] for artifact in left.artifacts]
+    rows.insert(Artifact, [{"id": uuid.uuid4(), **common, **artifact} for artifact in artifacts])
+    names = [artifact["name"] for artifact in artifacts]
     change.event("step.artifacts", step.key, {"count": len(names), "names": names[:20]})
 
 
 def _keep_workspace(change: Change, left: Left) -> None:
     if not left.tree:
         return
+    if left.seen != change.run.checkpoint_sequence_no and left.tree != change.run.workspace_tree:
+        raise Overtaken
     change.set_run(checkpoint_sequence_no=change.run.last_sequence_no, checkpoint_at=change.now)
     if left.head != change.run.workspace_head:
         change.set_run(workspace_head=left.head)

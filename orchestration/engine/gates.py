@@ -6,12 +6,13 @@ decides what will happen; the same function computes it when the gate forms and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
 from orchestration import boundary
 from orchestration.engine.change import Change
+from orchestration.engine.errors import Unfilled
 from orchestration.engine.filling import filled_definition, is_fixed
 from orchestration.engine.image import PlanImage
 from orchestration.models import WorkflowRun
@@ -103,7 +104,20 @@ def level_of(verdict: Verdict) -> str:
     return Level.ELEVATED if verdict.verdict == "require_elevated_approval" else Level.NORMAL
 
 
-def facts_of(change: Change, place: int, verdict: Verdict) -> dict[str, Any]:
+def without_start(change: Change, place: int) -> tuple[Verdict, dict[str, Any]]:
+    """Verdict and facts of a step that is to be left out: what can't be filled in is told as the plan has it."""
+    try:
+        verdict = verdict_now(change, place)
+        return verdict, facts_of(change, place, verdict)
+    except Unfilled:
+        plan, run = change.image.plan, change.run
+        verdict = verdict_of_plan(plan, place, context_for(run.project, run.feature.slug, change.rules_revision))
+        return verdict, facts_of(change, place, verdict, plan.definitions[place])
+
+
+def facts_of(
+    change: Change, place: int, verdict: Verdict, definition: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Everything that decides what will happen when this step starts; the approval stands for exactly this."""
     run, image = change.run, change.image
     return {
@@ -112,7 +126,7 @@ def facts_of(change: Change, place: int, verdict: Verdict) -> dict[str, Any]:
         "run": str(run.pk),
         "generation": run.generation,
         "plan": image.plan.digest,
-        "step": filled_definition(image, place),
+        "step": filled_definition(image, place) if definition is None else definition,
         "inputs": run.inputs,
         "workspace": {"kind": run.workspace_kind, "base_commit": run.base_commit, "tree": run.workspace_tree},
         "risk": verdict.risk,
@@ -166,10 +180,17 @@ def renew_lapsed(change: Change) -> None:
         old = step.approval
         if old is None or old.kind not in (ApprovalKind.CHECKPOINT, ApprovalKind.POLICY) or old.call_id:
             continue
-        verdict = verdict_now(change, place)
-        if digest_of(facts_of(change, place, verdict)) != old.digest:
+        if not _is_as_asked(change, place, old):
             supersede(change, place, old)
             ask_again(change, place)
+
+
+def _is_as_asked(change: Change, place: int, approval: Approval) -> bool:
+    """What can't be filled in any more can't be asked anew, either: the step fails with that when it would start."""
+    try:
+        return digest_of(facts_of(change, place, verdict_now(change, place))) == approval.digest
+    except Unfilled:
+        return True
 
 
 def can_ask_again(change: Change, place: int) -> bool:
@@ -241,10 +262,14 @@ def excluded(run: WorkflowRun) -> list[int]:
     return sorted({run.created_by_id, *run.authors})
 
 
-def keep_out(change: Change, subjects: list[str]) -> None:
-    """Whoever has a hand in the plan now decides nothing that is still open in it."""
-    open_ones = Approval.objects.filter(subject__in=subjects, state__in=("pending", "approved"))
-    for approval in open_ones:
+def keep_out(change: Change, keys: Collection[str]) -> None:
+    """Whoever has a hand in the plan now decides nothing that is still open in these steps of it."""
+    steps = [step for step in change.image.steps if step.key in keys]
+    held = {step.approval.pk: step.approval for step in steps if step.approval is not None}
+    subjects = [f"step:{step.pk}" for step in steps]
+    for found in Approval.objects.filter(subject__in=subjects, state__in=("pending", "approved")):
+        # The image's own, where it holds this one: the next decision is held against that.
+        approval = held.get(found.pk, found)
         approval.excluded = sorted({*approval.excluded, *excluded(change.run)})
         approval.save(update_fields=["excluded"])
 

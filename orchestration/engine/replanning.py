@@ -20,9 +20,10 @@ from orchestration.engine.door import change_run
 from orchestration.engine.errors import InvalidInput, Unlaunchable, WrongState
 from orchestration.engine.image import plan_image
 from orchestration.models import StepRun, WorkflowRun
-from orchestration.schema import Plan
+from orchestration.schema import InvalidPlan, Plan
 from policy import access, approvals
 from policy.actors import Actor
+from policy.errors import PolicyError
 from policy.models import Approval
 from policy.models.approvals import ApprovalKind, Level
 
@@ -83,8 +84,22 @@ def approved(change: Change, place: int, approval: Approval) -> None:
     approval.save(update_fields=["state", "consumed_at"])
     change.event("run.replan_approved", change.image.steps[place].key, {"approval": str(approval.pk)})
     change.audited("run.replan_approved", reason=asked["reason"], payload_digest=approval.digest)
-    plan = plan_rules.validate_plan({**change.run.version.plan, "steps": asked["steps"]})
-    _replace(change, plan, Actor.for_command(User.objects.get(pk=asked["by"])), asked["reason"])
+    _replace_as_asked(change, asked)
+
+
+def _replace_as_asked(change: Change, asked: Mapping[str, Any]) -> None:
+    """What could be done when it was asked may be forbidden or impossible by now."""
+    by = Actor.for_command(User.objects.get(pk=asked["by"]))
+    try:
+        access.require(by, access.Permission.LAUNCH, change.run.project)
+        plan = plan_rules.validate_plan({**change.run.version.plan, "steps": asked["steps"]})
+        _replace(change, plan, by, asked["reason"])
+    except PolicyError:
+        raise WrongState(
+            f"{by.name}, who asked for this, may not replan here any more; reject it.", state=change.run.state
+        ) from None
+    except (InvalidPlan, Unlaunchable) as why:
+        raise WrongState(f"This can't be done any more; reject it. {why}", state=change.run.state) from why
 
 
 def rejected(change: Change, place: int) -> None:
@@ -207,7 +222,7 @@ def _replace(change: Change, plan: Plan, by: Actor, reason: str) -> None:
     change.flush_steps()
     _swap(change, version, kept)
     change.set_run(version_id=version.pk, generation=run.generation + 1, authors=authors)
-    gates.keep_out(change, [f"step:{step.pk}" for step in change.image.steps if step.key in kept])
+    gates.keep_out(change, kept)
     change.event(
         "run.replanned",
         "",

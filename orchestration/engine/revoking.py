@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from orchestration.engine import agent_gates, gates, overriding
 from orchestration.engine.change import Change
 from orchestration.engine.door import change_run
-from orchestration.engine.errors import InvalidInput, WrongState
+from orchestration.engine.errors import InvalidInput, Unfilled, WrongState
 from orchestration.models import WorkflowRun
 from policy import access
 from policy.actors import Actor
@@ -51,4 +52,6 @@ def _revoke(change: Change, place: int, approval: Approval, reason: str) -> None
     # The call of an agent is asked about again when the agent makes it; so is a denied step, by a person.
     if agent_gates.is_part(approval) or overriding.is_of_denial(approval):
         return
-    gates.ask(change, place, arrow="lapse", verdict=gates.verdict_now(change, place), reason="approval_lapsed")
+    # Nor is what lacks something that it needs: it fails with that when it would start.
+    with suppress(Unfilled):
+        gates.ask(change, place, arrow="lapse", verdict=gates.verdict_now(change, place), reason="approval_lapsed")

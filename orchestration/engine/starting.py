@@ -128,11 +128,13 @@ def _may_start(change: Change, place: int) -> bool:
     try:
         verdict = gates.verdict_now(change, place, here=True)
     except Unfilled as error:
+        agent_gates.withdraw(change, place)
         change.move(place, "deny", reason="input_missing", error=str(error), finished_at=change.now)
         change.audited("step.denied", step=change.image.steps[place].key, reason=str(error))
         return False
     approval = agent_gates.gate_of(change.image.steps[place])
     if verdict.verdict == "deny" and not overriding.holds(change, place, verdict, approval):
+        agent_gates.withdraw(change, place)
         promoting.deny(change, place, verdict)
         return False
     if verdict.verdict in gates.ASKS or approval is not None:

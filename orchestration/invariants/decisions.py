@@ -10,6 +10,8 @@ from orchestration.invariants.history import History, Start
 
 ASKS = frozenset({"require_approval", "require_elevated_approval", "deny"})
 RISKY = frozenset({"high", "critical"})
+OF_A_START = frozenset({"policy", "override"})
+SETTLED = frozenset({"succeeded", "failed", "skipped", "canceled", "superseded"})
 WereAsking = Callable[[RunFacts, str, Start], bool]
 
 
@@ -25,6 +27,8 @@ def check(facts: RunFacts, history: History, were_asking: WereAsking) -> Iterato
             yield Breach(
                 30, f"The agent's call {call[:60]} was made without the approval that it waited for.", facts.run.id, key
             )
+    for kind, name in history.deeds:
+        yield from _done_on(facts, kind, name)
     for step in facts.current:
         yield from _settled(facts, history, step)
     for step in facts.steps:
@@ -45,8 +49,21 @@ def _start(facts: RunFacts, step: StepRow, start: Start, were_asking: WereAsking
         yield _of(step, 14, f"The step started on approval {approval.id}, which is for another step.")
     if approval.kind == "skip":
         yield _of(step, 17, f"The step started on approval {approval.id}, which is for leaving it out.")
+    elif approval.kind not in OF_A_START:
+        yield _of(step, 14, f"The step started on approval {approval.id}, which is for a {approval.kind}.")
     yield from _agrees(facts, step, start, approval)
     yield from _enough(facts, step, approval)
+
+
+def _done_on(facts: RunFacts, kind: str, name: str) -> Iterator[Breach]:
+    """Changed files were accepted, or a plan replaced, by people who were asked for exactly that."""
+    approval = facts.approval(name)
+    if approval is None or (approval.kind, approval.state) != (kind, "consumed"):
+        yield Breach(14, f"The run went on by approval {name[:36]}, which was not used for a {kind}.", facts.run.id)
+        return
+    step = next((one for one in facts.steps if approval.subject == f"step:{one.id}"), None)
+    if step is not None:
+        yield from _enough(facts, step, approval)
 
 
 def _agrees(facts: RunFacts, step: StepRow, start: Start, approval: ApprovalRow) -> Iterator[Breach]:
@@ -100,6 +117,8 @@ def _approval(facts: RunFacts, history: History, step: StepRow, approval: Approv
         yield _of(step, 16, f"Approval {approval.id} is {approval.state}, and the time of its use says otherwise.")
     if approval.consumed_at and approval.expires_at and approval.consumed_at > approval.expires_at:
         yield _of(step, 16, f"Approval {approval.id} was used after its time was over.")
+    if approval.state == "pending" and step.state in SETTLED:
+        yield _of(step, 16, f"Approval {approval.id} still waits for a decision, and the step is {step.state}.")
     if history.consumed[str(approval.id)] > 1:
         yield _of(step, 16, f"Approval {approval.id} was used {history.consumed[str(approval.id)]} times.")
 

@@ -21,10 +21,13 @@ CONTROLS = {
     "run.cancel_asked": "cancel",
     "run.timed_out": "cancel",
 }
+# What an approval does by itself, without a start: event -> kind of the approval
+DEEDS = {"run.drift_accepted": "override", "run.replan_approved": "replan"}
 ALWAYS_AUDITED = frozenset(
     {
         "run.created", "run.pause_asked", "run.resume_asked", "run.cancel_asked", "run.replanned", "run.timed_out",
-        "run.succeeded", "run.canceled", "run.failed", "approval.decided", "approval.consumed", "approval.superseded",
+        "run.succeeded", "run.canceled", "run.failed", "run.drift_found", "run.drift_accepted", "run.replan_approved",
+        "step.replan_asked", "step.override_refused", "approval.decided", "approval.consumed", "approval.superseded",
         "approval.expired", "approval.revoked", "step.skipped", "step.skip_asked",
         "step.override_asked", "step.denied", "step.interrupted", "step.resolved",
     }
@@ -65,6 +68,7 @@ class History:
     skipped: dict[str, bool] = field(default_factory=dict)  # key -> it was asked of an approver
     superseded: int = 0
     consumed: Counter[str] = field(default_factory=Counter)
+    deeds: list[tuple[str, str]] = field(default_factory=list)  # kind of the approval, its id
     audits: Counter[int] = field(default_factory=Counter)
     decided_calls: list[tuple[str, str, str]] = field(default_factory=list)  # step, call, approval
     breaches: list[Breach] = field(default_factory=list)
@@ -83,7 +87,12 @@ class History:
         elif kind in ALWAYS_AUDITED:
             self._say(18, f"Event {number} ({kind}) has no audit record.", key)
         facts: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        if key:
+        if kind in DEEDS:
+            self.deeds.append((DEEDS[kind], str(facts.get("approval"))))
+            self.consumed[str(facts.get("approval"))] += 1
+        if kind in CONTROLS:
+            self.control = CONTROLS[kind]
+        elif key:
             self._of_step(number, kind, key, facts)
         else:
             self._of_run(number, kind, facts)
@@ -91,8 +100,6 @@ class History:
     def _of_run(self, number: int, kind: str, data: Mapping[str, Any]) -> None:
         if kind in RUN_EVENTS:
             self._moved_run(number, kind, data)
-        elif kind in CONTROLS:
-            self.control = CONTROLS[kind]
         elif kind == "run.admitted":
             self.admitted = True
         elif kind == "run.replanned":
@@ -135,15 +142,12 @@ class History:
             series.is_gated, series.consumed = False, ""
         elif kind == "step.retried":
             self._series[key] = Series()
-            self._lift_pause()
         elif kind == "step.retrying":
             self._repeats(number, key, series, data)
         elif kind == "step.skip_asked":
             series.skip_asked = True
         elif kind == "step.skipped":
             self.skipped[key] = series.skip_asked
-        elif kind == "step.due" and data.get("reason") == "retry_now":
-            self._lift_pause()
         elif kind == "step.superseded":
             self.superseded += 1
         elif kind.startswith("tool_call."):
@@ -194,9 +198,6 @@ class History:
                 )
             if call in self._pending_calls:
                 self.decided_calls.append((*call, self._pending_calls.pop(call)))
-
-    def _lift_pause(self) -> None:
-        self.control = "none" if self.control == "pause" else self.control
 
     def _say(self, invariant: int, message: str, step: str) -> None:
         self.breaches.append(Breach(invariant, message, self.run.id, step))

@@ -155,12 +155,15 @@ def look_at_once() -> None:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def forget_decisions(run: WorkflowRun, team: Team) -> None:
-    look_at_once()
-    with unguarded():
-        pks = [str(one.pk) for one in Decision.objects.filter(approval__in=approvals(run, "g"))]
-        with connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM policy_decision WHERE id IN ({', '.join(pks)})")
+def forget_decisions_of(key: str) -> Callable[[WorkflowRun, Team], None]:
+    def doctor(run: WorkflowRun, team: Team) -> None:
+        look_at_once()
+        with unguarded():
+            pks = [str(one.pk) for one in Decision.objects.filter(approval__in=approvals(run, key))]
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM policy_decision WHERE id IN ({', '.join(pks)})")
+
+    return doctor
 
 
 def foreign_feature(run: WorkflowRun, team: Team) -> None:
@@ -265,6 +268,12 @@ def late(found: Any) -> None:
 def plan_of(run: WorkflowRun, key: str, **fields: Any) -> None:
     step = Step.objects.get(version=run.version, key=key)
     rows(Step.objects.filter(pk=step.pk), definition={**step.definition, **fields})
+
+
+def use_replan_twice(run: WorkflowRun, team: Team) -> None:
+    name = events(run, "run.replan_approved").get().data["approval"]
+    event = events(run, "approval.requested").first()
+    rows(Event.objects.filter(pk=event.pk), type="run.replan_approved", data={"approval": name}, audit_sequence=1)
 
 
 def use_twice(run: WorkflowRun) -> None:

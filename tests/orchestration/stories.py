@@ -9,8 +9,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from orchestration.artifacts import ArtifactStore
-from orchestration.engine import controlling, finishing, recovering, replanning
-from orchestration.executors.base import Outcome
+from orchestration.engine import agent_gates, controlling, finishing, overriding, recovering, replanning
+from orchestration.engine.door import change_run
+from orchestration.executors.base import Outcome, ToolCall
 from orchestration.hosting import AttemptHost
 from orchestration.models import StepRun, WorkflowRun
 from policy import secrets
@@ -141,9 +142,7 @@ def skipped(team: Team) -> WorkflowRun:
 def skipped_checkpoint(team: Team) -> WorkflowRun:
     run = runs.launch(team, "g >> a", {"g": GATE})
     controlling.skip_step(run.pk, "g", reason="We met.", by=team.actor("ada"))
-    team.edsger.last_login = timezone.now()
-    team.edsger.save(update_fields=["last_login"])
-    runs.decide(team, run, "g", by="edsger")
+    _elevated(team, run, "g")
     return runs.settle(run)
 
 
@@ -165,6 +164,39 @@ def expired(team: Team) -> WorkflowRun:
 
 def denied(team: Team) -> WorkflowRun:
     return runs.settle(runs.launch(team, "a >> b", {"b": {"command": "rm -rf /"}}))
+
+
+def overridden(team: Team) -> WorkflowRun:
+    run = denied(team)
+    overriding.override_step(run.pk, "b", reason="The outage needs it.", by=team.actor("ada"))
+    _elevated(team, run, "b")
+    return runs.settle(run)
+
+
+def replanned_with_approval(team: Team) -> WorkflowRun:
+    run = runs.settle(runs.launch(team, "a >> g >> b", {"g": GATE}))
+    steps = runs.make_plan(team, "a >> b")["steps"]
+    replanning.replan_run(run.pk, steps, reason="No gate.", by=team.actor("ada"))
+    _elevated(team, run, "g")
+    return runs.settle(run)
+
+
+def calling(team: Team) -> WorkflowRun:
+    """An agent that stopped at a call which somebody has to allow."""
+    run = runs.launch(team, "a >> b", {"a": {**AGENT, "tools": ["run_command"]}})
+    assignment = runs.start(run)
+    assert assignment is not None
+    call = ToolCall("run_command", {"command": "git push origin main"}, "call-1")
+    worker = Actor.system("worker")
+    change_run(run.pk, worker, lambda change: agent_gates.permit(change, "a", assignment.definition, call))
+    runs.finish(assignment, Outcome("checkpoint", reason="policy", error="A call waits."))
+    return run
+
+
+def _elevated(team: Team, run: WorkflowRun, key: str) -> None:
+    team.edsger.last_login = timezone.now()
+    team.edsger.save(update_fields=["last_login"])
+    runs.decide(team, run, key, by="edsger")
 
 
 def logged(team: Team) -> WorkflowRun:
@@ -214,8 +246,8 @@ def queued(team: Team) -> WorkflowRun:
 
 STORIES = (
     plain, working, failed, forgiven, conditional, checkpoint, rejected, pushed, pushed_again, retried, resolved,
-    resumed, paused, canceled, given_back, skipped, skipped_checkpoint, replanned, expired, denied, logged, agent,
-    waiting,
+    resumed, paused, canceled, given_back, skipped, skipped_checkpoint, replanned, expired, denied, overridden,
+    replanned_with_approval, logged, agent, calling, waiting,
 )  # fmt: skip
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from orchestration.engine import controlling, deciding
+from orchestration import worker
+from orchestration.engine import controlling, deciding, finishing
 from orchestration.engine.errors import WrongState
+from orchestration.engine.starting import Assignment
+from orchestration.hosting import AttemptHost
 from orchestration.invariants import checking
 from orchestration.models import LogChunk, WorkflowRun
 from orchestration.reading import impacts
@@ -212,3 +216,35 @@ def test_the_second_press_changes_nothing(team: Team) -> None:
         deciding.decide_approval(
             run.pk, "b", decision="approve", reason="Again.", digest=digest, by=team.actor("edsger")
         )
+
+
+def test_of_steps_that_end_at_the_same_moment_the_later_look_counts(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is overtaken between its look at the files and its commit: what it saw is not what there is."""
+    steps = {"a": {"command": "echo a > a.txt"}, "b": {"command": "echo b > b.txt"}, "g": GATE}
+    run = runs.launch(team, "a, b >> g >> c", steps)
+    slow, fast = begun(run), begun(run)
+    finish = finishing.finish_attempt
+
+    def overtaken(assignment: Assignment, *arguments: Any, **named: Any) -> Assignment | None:
+        if assignment is slow and runs.states(run)[fast.step_key] == "running":
+            perform(fast)
+        return finish(assignment, *arguments, **named)
+
+    monkeypatch.setattr(finishing, "finish_attempt", overtaken)
+    perform(slow)
+    runs.decide(team, run, "g")
+    assert work(run).state == "succeeded"
+    assert not run.events.filter(type="run.drift_found").exists()
+    assert_sound(run)
+
+
+def begun(run: WorkflowRun) -> Assignment:
+    assignment = worker.begin(run.pk, owner=runs.OWNER)
+    assert assignment is not None
+    return assignment
+
+
+def perform(assignment: Assignment) -> None:
+    worker.perform(assignment, AttemptHost(assignment, runs.OWNER), start_next=False)
