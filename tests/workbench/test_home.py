@@ -76,7 +76,7 @@ def test_signing_out_needs_a_post() -> None:
 def test_a_newcomer_is_told_how_to_get_a_project() -> None:
     told = text_of(visitor().get("/"))
     assert "You are in no project yet" in told
-    assert "manage.py add_member" in told
+    assert "script/manage add_member" in told
 
 
 def test_a_decision_waits_for_those_who_may_make_it(team: Team) -> None:
