@@ -26,7 +26,9 @@ class RuleHistory:
         version, written = self._of(facts.run.project_id)
         if facts.plan.policies[key].get("rules_version") != version:
             return False
-        return not any(facts.plan.created_at <= at <= attempt.started_at for at in written)
+        # What a replan kept started before its plan was stored.
+        first, last = sorted((facts.plan.created_at, attempt.started_at))
+        return not any(first <= at <= last for at in written)
 
     def _of(self, project_id: int) -> tuple[str, list[datetime]]:
         if project_id not in self._known:

@@ -213,3 +213,11 @@ def test_how_an_agent_ended_that_was_lost_leaves_no_call_to_decide(team: Team) -
     controlling.resolve_step(run.pk, "a", outcome="succeeded", reason="I looked.", by=team.actor("grace"))
     assert not Approval.objects.filter(state="pending").exists()
     assert clean(run)
+
+
+def test_what_started_before_the_rules_became_stricter_is_not_blamed_after_a_replan(team: Team) -> None:
+    run = runs.settle(runs.launch(team, "a >> b", {"b": {"when": "false"}}), {"a": runs.BROKEN})
+    write_rule(team.project, "no", RuleText("Not any more.", "step.key == 'a'", "deny"), by=SHELL)
+    steps = runs.make_plan(team, "a >> c")["steps"]
+    replanning.replan_run(run.pk, steps, reason="Other end.", by=team.actor("ada"))
+    assert clean(run)
