@@ -247,4 +247,4 @@ def begun(run: WorkflowRun) -> Assignment:
 
 
 def perform(assignment: Assignment) -> None:
-    worker.perform(assignment, AttemptHost(assignment, runs.OWNER), start_next=False)
+    worker.perform(assignment, AttemptHost(assignment, runs.OWNER), wants_next=lambda: False)
