@@ -35,6 +35,11 @@ SETTLED = """parts => parts.map(id => {
 })"""
 
 FROM_THE_END = "e => e.scrollHeight - e.scrollTop - e.clientHeight"
+# Up, again and again, as a reader does it while the log is still being drawn.
+SCROLLED_TO = """title => {
+  document.querySelector('[data-log-scroll]').scrollTop = 0;
+  return [...document.querySelectorAll('[data-log-fold]')].some(button => button.textContent.includes(title));
+}"""
 
 
 @pytest.fixture
@@ -246,7 +251,7 @@ def test_groups_of_a_log_fold_and_open_for_a_line_that_was_sent(
     page.goto(at(live_site, run, "?step=build&panel=log"))
     expect(page.get_by_role("button", name="Open end")).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#L704")).to_have_text(re.compile("between"))
-    page.locator("[data-log-scroll]").evaluate("e => { e.scrollTop = 0; }")
+    page.wait_for_function(SCROLLED_TO, arg="Install")
     fold = page.get_by_role("button", name="Install")
     expect(fold).to_have_attribute("aria-expanded", "false")
     expect(fold).to_have_attribute("data-count", "700 lines")
