@@ -35,8 +35,8 @@ def prepare(assignment: Assignment) -> Path:
         return _identical(assignment, Path(assignment.workspace_path))
     path = Path(assignment.workspace_path or settings.WORKTREES_DIR / str(assignment.run_id))
     with _making:
-        if not assignment.workspace_path and not worktree.store_of(path).is_dir():
-            _make(assignment, path)
+        if not assignment.workspace_path:
+            _make_once(assignment, path)
         if assignment.restore and assignment.handle is None:
             _restore(assignment, path)
     if not path.is_dir():
@@ -73,6 +73,16 @@ def _difference(tree: worktree.RunWorktree, asked: LookFirst, found: str) -> dic
     project = Project.objects.get(pk=asked.project_id)
     hidden = {**secrets.reveal_all(project), **provider_settings.keys_of(project)}
     return dict(redact_data(storable(told), hidden))
+
+
+def _make_once(assignment: Assignment, path: Path) -> None:
+    """First steps may begin side by side in several processes. Until the run names its folder, nobody has worked in it:
+    what a process that died has left half made goes."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with worktree.locked(path.parent / ".making.lock"):
+        if WorkflowRun.objects.filter(pk=assignment.run_id, workspace_path="").exists():
+            worktree.clear_away(path)
+            _make(assignment, path)
 
 
 def _make(assignment: Assignment, path: Path) -> None:

@@ -67,7 +67,7 @@ def create_run_worktree(repository: Path, path: Path, *, base_commit: str, branc
     git.run("check-ref-format", "--branch", branch, cwd=repository)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     common = _common_folder(repository)
-    with _locked(path.parent / f".{common.stat().st_dev}-{common.stat().st_ino}.lock"):
+    with locked(path.parent / f".{common.stat().st_dev}-{common.stat().st_ino}.lock"):
         # Forced, so that a registration whose folder is gone is taken over.
         git.run(
             "worktree", "add", "--force", "--quiet", "--detach", "--no-checkout", str(path), base_commit, cwd=repository
@@ -96,7 +96,7 @@ def snapshot(worktree: RunWorktree, *, message: str = "Snapshot") -> Snapshot:
     """The tree as it is now, committed on the run's branch; costs a walk when nothing has changed."""
     if not worktree.path.is_dir():
         raise WorkspaceError(f"The workspace {str(worktree.path)!r} is not there any more.")
-    with _locked(worktree.store / "lock"):
+    with locked(worktree.store / "lock"):
         last, seen = _last(worktree)
         now = fingerprints.take(worktree.path, _watched(worktree))
         if now and now == seen:
@@ -110,7 +110,7 @@ def peek(worktree: RunWorktree) -> Snapshot:
     """The tree as it is now, without a commit; `commit` and `changed` tell of the last snapshot."""
     if not worktree.path.is_dir():
         raise WorkspaceError(f"The workspace {str(worktree.path)!r} is not there any more.")
-    with _locked(worktree.store / "lock"):
+    with locked(worktree.store / "lock"):
         last, _ = _last(worktree)
         skipped = _stage(worktree)
         tree = _git(worktree, "write-tree", "--missing-ok").decode().strip()
@@ -137,7 +137,7 @@ def diff(worktree: RunWorktree, before: str, after: str) -> Diff:
 
 def restore(worktree: RunWorktree, commit: str, *, head: str = "") -> Snapshot:
     """Make the files as they were; what is ignored stays. With `head`, the worktree's HEAD goes back, too."""
-    with _locked(worktree.store / "lock"):
+    with locked(worktree.store / "lock"):
         _stage(worktree)
         _git(worktree, "read-tree", "--reset", "-u", commit)
         if head:
@@ -338,7 +338,8 @@ def _object_format(repository: Path) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Alone among all processes of this machine."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

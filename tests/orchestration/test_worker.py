@@ -15,6 +15,7 @@ from orchestration.engine import controlling, launching, recovering
 from orchestration.engine.errors import InvalidInput, Unlaunchable
 from orchestration.hosting import AttemptHost
 from orchestration.models import Artifact, LogChunk, WorkflowRun
+from orchestration.worktree import store_of
 from policy.models import Project
 from tests.orchestration import runs
 from tests.orchestration.repositories_of_tests import git, make_repository
@@ -58,6 +59,15 @@ def test_a_run_works_on_a_branch_of_its_own_and_leaves_the_checkout_alone(team: 
     assert not (repository / "new.txt").exists()
     assert git(repository, "status", "--porcelain") == ""
     assert git(repository, "show", f"{run.branch}:new.txt").strip() == "new"
+
+
+def test_a_worktree_that_a_dead_process_left_half_made_is_made_anew(team: Team, settings: Settings) -> None:
+    run = runs.launch(team, "a", {"a": command("true")})
+    path = Path(settings.WORKTREES_DIR) / str(run.pk)
+    git(Path(team.project.path), "worktree", "add", "--detach", "--no-checkout", str(path))
+    store_of(path).mkdir()
+    run = work(run)
+    assert (run.state, run.workspace_path) == ("succeeded", str(path))
 
 
 def test_a_step_s_change_is_a_diff_that_people_can_read(team: Team) -> None:

@@ -42,6 +42,6 @@ def test_two_workers_share_a_fan_out_and_start_each_step_once(world: World) -> N
     steps = [{"key": key, "type": "command", "command": "sleep 0.3", "needs": []} for key in keys]
     run = world.ask("launch", steps)
     found = world.wait_for(run, ["succeeded", "failed"])
-    assert found["state"] == "succeeded"
+    assert found["state"] == "succeeded", found
     assert set(found["attempts"].values()) == {1}
     assert len(world.ask("owners", run)) == 2
