@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from orchestration.api.idempotency import perform
+from orchestration.api.idempotency import KeyReused, perform
 from orchestration.api.rendering import Answer
+from orchestration.engine import door
+from orchestration.engine.errors import WrongState
+from policy.errors import PolicyError
 from workbench.views.asking import actor_of, go
 
 FIELD = "form_key"
@@ -40,3 +45,19 @@ def once(request: HttpRequest, effect: Callable[[], str]) -> HttpResponseBase:
         lambda: Answer({"url": effect()}, 303),
     )
     return go(request, answer.data["url"])
+
+
+def act_once(request: HttpRequest, run_id: uuid.UUID, given: Mapping[str, Any], deed: Callable[[], Any]) -> None:
+    """An action upon a run. A second press of the same form changes nothing; a refusal leaves its record."""
+    by = actor_of(request)
+
+    def effect() -> Answer:
+        deed()
+        return Answer({})
+
+    def keep_trace(refusal: Exception) -> None:
+        if isinstance(refusal, (WrongState, PolicyError)) and not isinstance(refusal, KeyReused):
+            door.record_refusal(run_id, by, refusal)
+
+    form_key = request.POST.get(FIELD, "")[:64] or uuid.uuid4().hex
+    perform(by, f"page-{form_key}", f"POST {request.path}", given, effect, refused=keep_trace)

@@ -9,10 +9,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from orchestration.api import idempotency
-from orchestration.api.rendering import Answer
-from orchestration.engine import door, replanning
-from orchestration.engine.errors import EngineError, InvalidInput, WrongState
+from orchestration.engine import replanning
+from orchestration.engine.errors import EngineError, InvalidInput
 from orchestration.reading import impacts
 from orchestration.schema import InvalidPlan
 from policy import access
@@ -23,6 +21,7 @@ from workbench.run_forms import ReplanForm
 from workbench.run_page import head
 from workbench.run_page.view import Data, RunView
 from workbench.views.asking import SeeOther, actor_of, page, posted, show
+from workbench.views.once import act_once
 from workbench.views.runs import view_of
 
 CHANGED = "The text has changed since you looked at what it would do. Look again, then confirm."
@@ -60,20 +59,9 @@ def replan(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
 
 
 def _do_once(request: HttpRequest, view: RunView, steps: list[Any], reason: str) -> None:
-    """A second press of the same form changes nothing."""
-    by = actor_of(request)
     given: Data = {"steps": steps, "reason": reason, "impact_digest": request.POST.get("impact_digest", "")}
-
-    def effect() -> Answer:
-        replanning.replan_run(view.run.pk, **given, by=by)
-        return Answer({})
-
-    def keep_trace(refusal: Exception) -> None:
-        if isinstance(refusal, (WrongState, PolicyError)) and not isinstance(refusal, idempotency.KeyReused):
-            door.record_refusal(view.run.pk, by, refusal)
-
-    form_key = request.POST.get("form_key", "")[:64] or uuid.uuid4().hex
-    idempotency.perform(by, f"page-{form_key}", f"POST {request.path}", given, effect, refused=keep_trace)
+    by = actor_of(request)
+    act_once(request, view.run.pk, given, lambda: replanning.replan_run(view.run.pk, **given, by=by))
 
 
 def _page(

@@ -16,9 +16,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from orchestration import reconciliation as providers
-from orchestration.api import idempotency
-from orchestration.api.rendering import Answer
-from orchestration.engine import controlling, door, overriding, revoking
+from orchestration.engine import controlling, overriding, revoking
 from orchestration.engine.errors import EngineError, NotFound, WrongState
 from orchestration.reading import impacts
 from policy import access
@@ -30,6 +28,7 @@ from workbench.run_forms import OutputsForm, ReasonForm, ResolveForm, RetryForm
 from workbench.run_page import head
 from workbench.run_page.view import Data, RunView, open_view
 from workbench.views.asking import SeeOther, actor_of, is_fragment, page, show
+from workbench.views.once import act_once
 from workbench.views.runs import view_of
 
 WITH_SHEET = ("retry-step", "skip-step", "resume", "cancel")
@@ -166,17 +165,7 @@ def _do_once(request: HttpRequest, view: RunView, action: str, deed: Deed, key: 
         given["impact_digest"] = request.POST.get("impact_digest", "")
     if key:
         given["step_key"] = key
-
-    def effect() -> Answer:
-        deed.do(view.run.pk, **given, by=by)
-        return Answer({})
-
-    def keep_trace(refusal: Exception) -> None:
-        if isinstance(refusal, (WrongState, PolicyError)) and not isinstance(refusal, idempotency.KeyReused):
-            door.record_refusal(view.run.pk, by, refusal)
-
-    form_key = request.POST.get("form_key", "")[:64] or uuid.uuid4().hex
-    idempotency.perform(by, f"page-{form_key}", f"POST {request.path}", given, effect, refused=keep_trace)
+    act_once(request, view.run.pk, given, lambda: deed.do(view.run.pk, **given, by=by))
 
 
 def _sheet(
